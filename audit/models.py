@@ -1,0 +1,82 @@
+"""Who did what, for whom, and how it ended. Entries are append-only; the chain stands in a table of its own."""
+
+from django.db import models
+
+from supportops import clock
+from supportops.fields import JsonBytesField
+from supportops.tenancy.owned import LinkWithin, OrganizationOwned
+
+
+class AuditPerson(OrganizationOwned):
+    """Name and address behind an entry. Erasable: blanking it leaves entries and their chain whole."""
+
+    kind = models.CharField(max_length=20)  # user, token, platform, system
+    identifier = models.CharField(max_length=100)
+    name = models.CharField(max_length=254, blank=True)
+    ip = models.CharField(max_length=45, blank=True)
+    erased_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "kind", "identifier", "name", "ip"], name="one_audit_person"
+            )
+        ]
+
+
+class AuditEntry(OrganizationOwned):
+    """One act. Actor and target stand as text and id, so an entry outlives what it describes.
+
+    The database refuses UPDATE and DELETE (audit/guards.py).
+    """
+
+    at = models.DateTimeField(default=clock.now)
+    actor_type = models.CharField(max_length=20)
+    actor_id = models.CharField(max_length=100, blank=True)
+    person = LinkWithin(AuditPerson, on_delete=models.DO_NOTHING, null=True, related_name="+")
+    action = models.CharField(max_length=80)
+    resource_type = models.CharField(max_length=60)
+    resource_id = models.CharField(max_length=100, blank=True)
+    # What changed or came out, masked before it gets here.
+    changes = JsonBytesField(default=dict)
+    request_id = models.CharField(max_length=64, blank=True)
+    trace_id = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["organization", "-id"], name="audit_newest"),
+            models.Index(fields=["organization", "resource_type", "resource_id", "-id"], name="audit_by_resource"),
+            models.Index(fields=["organization", "action", "-id"], name="audit_by_action"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.resource_type} {self.resource_id}"
+
+
+class AuditSeal(OrganizationOwned):
+    """An entry's place in the organization's chain: position and hash over the entry and the hash before."""
+
+    position = models.BigIntegerField()
+    # By id alone: a seal must be able to show that its entry is gone.
+    entry_id = models.UUIDField()
+    hash = models.CharField(max_length=64)
+    sealed_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "position"], name="one_seal_per_position"),
+            models.UniqueConstraint(fields=["organization", "entry_id"], name="one_seal_per_entry"),
+        ]
+
+
+class AuditCheckpoint(OrganizationOwned):
+    """What retention leaves of a removed segment: its range, its count and its last hash."""
+
+    first_position = models.BigIntegerField()
+    last_position = models.BigIntegerField()
+    entries = models.BigIntegerField()
+    last_hash = models.CharField(max_length=64)
+    made_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "last_position"], name="one_checkpoint")]

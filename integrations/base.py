@@ -1,0 +1,206 @@
+"""The contract of connectors: inherit from `BaseIntegration`, declare, handle."""
+
+import asyncio
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from integrations.errors import IntegrationError, InvalidInput, Permanent
+from integrations.signatures import Signature, StandardWebhooks
+from integrations.specs import (
+    Action,
+    ActionSpec,
+    Call,
+    Event,
+    EventSpec,
+    HandshakeAnswer,
+    Limit,
+    Result,
+    SecretSpec,
+    WebhookRequest,
+)
+
+if TYPE_CHECKING:
+    from integrations.http import PlatformClient, Response
+
+
+class NoConfig(BaseModel):
+    """The configuration of connectors that have none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class BaseIntegration:
+    """A connector. One instance serves one integration for one call.
+
+    Without an `__init__` of its own a connector finds its credentials as ``self.credentials`` (an instance of
+    `Credentials`, or of a model made from `secrets`); with one it gets them by name. Before a handler runs,
+    ``self.config``, ``self.call`` and ``self.http`` are set; before `handle_webhook`, ``self.request``.
+    """
+
+    key: ClassVar[str]
+    name: ClassVar[str]
+    version: ClassVar[str] = "1.0.0"
+    description: ClassVar[str] = ""
+    # Actions need no account and no integration (http_request, webhook).
+    is_generic: ClassVar[bool] = False
+
+    secrets: ClassVar[list[SecretSpec]] = []
+    Credentials: ClassVar[type[BaseModel] | None] = None
+    Config: ClassVar[type[BaseModel]] = NoConfig
+
+    # The platform's API, with credentials' fields in braces; SUPPORTOPS_PLATFORM_URLS replaces the whole of it.
+    base_url: ClassVar[str] = ""
+    # Further hosts of the platform by name; replaced by `<value>/_<name>`.
+    other_urls: ClassVar[Mapping[str, str]] = {}
+    limits: ClassVar[list[Limit]] = []
+
+    actions: ClassVar[list[ActionSpec]] = []
+    events: ClassVar[list[EventSpec]] = []
+
+    # How requests to us are signed. `schemes` names alternatives, of which an endpoint demands one; the first is
+    # the default. None: this platform sends no webhooks.
+    signature: ClassVar[Signature | None] = StandardWebhooks()
+    schemes: ClassVar[Mapping[str, Signature]] = {}
+    # True: the platform makes the signing secret, and a person gives it to us.
+    platform_makes_secret: ClassVar[bool] = False
+    # Schemes under which a webhook is only a hint: `enrich` fetches the object before rules see the event.
+    hint_schemes: ClassVar[frozenset[str]] = frozenset()
+
+    # Set for each call.
+    config: Any
+    call: Call = Call()
+    http: "PlatformClient"
+    request: WebhookRequest | None = None
+
+    def __init__(self, **secrets: Any) -> None:
+        from integrations.credentials import credentials_model
+
+        self.credentials: Any = credentials_model(type(self))(**secrets) if secrets else None
+
+    # --- out -------------------------------------------------------------------------------------------------
+    def test_connection(self) -> Any:
+        """Make a harmless call and return a Result that says who we are there.
+
+        ``data`` may hold ``account`` (`specs.Account`). May be async. Raises IntegrationError.
+        """
+        raise Permanent(f"{self.name} has no connection test.")
+
+    def authorize(self, http: "PlatformClient") -> None:
+        """Add what signs our calls in (headers, basic sign-in) to `http`. Called once when connected."""
+
+    def execute(self, action: Action) -> Result:
+        """Validate `action`, call its handler and return the standard answer.
+
+        Raises InvalidInput for an unknown action or bad parameters, and whatever IntegrationError the handler raises.
+        """
+        spec = self.action_spec(action.name)
+        try:
+            data = spec.model.model_validate(dict(action.payload))
+        except ValidationError as error:
+            raise InvalidInput(
+                _first_message(error), data=error.errors(include_input=False, include_url=False)
+            ) from None
+        return self.call_handler(spec.handler, data)
+
+    def call_handler(self, handler: str, *arguments: Any) -> Result:
+        """Call a handler, plain or async, and return its answer in the standard form.
+
+        Any exception of the handler that is not an IntegrationError is a Permanent failure with its message.
+        """
+        try:
+            answer = getattr(self, handler)(*arguments)
+            if inspect.isawaitable(answer):
+                answer = asyncio.run(_await(answer))
+        except IntegrationError:
+            raise
+        except Exception as error:
+            raise Permanent(f"{type(error).__name__}: {error}"[:500]) from error
+        return as_result(answer)
+
+    def classify(self, response: "Response") -> IntegrationError | None:
+        """Return the error that an answer means at this platform, None to leave it to the common mapping.
+
+        Called for every answer, successful ones too: some platforms say 200 and mean no.
+        """
+        return None
+
+    @classmethod
+    def action_spec(cls, name: str) -> ActionSpec:
+        """Return the spec of an action. Raises InvalidInput, naming those that exist."""
+        for spec in cls.actions:
+            if spec.name == name:
+                return spec
+        known = ", ".join(sorted(spec.name for spec in cls.actions)) or "none"
+        raise InvalidInput(f"{cls.name} has no action '{name}'. Its actions: {known}.")
+
+    @classmethod
+    def event_spec(cls, name: str) -> EventSpec | None:
+        """Return the spec of an event type, None when the connector has no such event."""
+        return next((spec for spec in cls.events if spec.name == name), None)
+
+    # --- in --------------------------------------------------------------------------------------------------
+    def handle_webhook(self, payload: Any) -> Any:
+        """Return the Event or list of Events in a delivery (none: an empty list). Pure; may be async."""
+        raise Permanent(f"{self.name} sends no webhooks.")
+
+    def enrich(self, event: Event) -> Event:
+        """Return `event` with what the platform itself says of its object. Network allowed; raises IntegrationError."""
+        return event
+
+    @classmethod
+    def delivery_key(cls, headers: Mapping[str, str], payload: Any) -> str | None:
+        """Return the sender's id of a delivery, None where it has none. Header names are lower case."""
+        return headers.get("webhook-id")
+
+    @classmethod
+    def account_key(cls, headers: Mapping[str, str], payload: Any) -> str | None:
+        """Return the account that a request names, for the address without endpoint. None: it names none."""
+        return None
+
+    @classmethod
+    def handshake(cls, request: WebhookRequest, payload: Any) -> HandshakeAnswer | None:
+        """Return the answer to a handshake request, None when it is none. Asked after the signature was verified."""
+        return None
+
+    @classmethod
+    def unsigned_handshake(cls, request: WebhookRequest) -> HandshakeAnswer | None:
+        """The same for requests that a platform does not sign (Trello's HEAD). Must reveal and record nothing."""
+        return None
+
+    @classmethod
+    def scheme_names(cls) -> list[str]:
+        """Return the names of the ways in which this platform can send; empty: it sends nothing."""
+        if cls.schemes:
+            return list(cls.schemes)
+        return [cls.signature.scheme] if cls.signature is not None else []
+
+    @classmethod
+    def scheme(cls, name: str) -> Signature | None:
+        """Return the signature scheme of that name."""
+        if cls.schemes:
+            return cls.schemes.get(name)
+        return cls.signature if cls.signature is not None and cls.signature.scheme == name else None
+
+
+def as_result(answer: Any) -> Result:
+    """Return whatever a handler returned as a Result: a dict without `success` is the data of a success."""
+    if isinstance(answer, Result):
+        return answer
+    if isinstance(answer, dict) and isinstance(answer.get("success"), bool):
+        return Result(answer["success"], str(answer.get("message", "")), answer.get("data"))
+    if isinstance(answer, BaseModel):
+        return Result(True, data=answer.model_dump(mode="json"))
+    return Result(True, data=answer)
+
+
+async def _await(awaitable: Any) -> Any:
+    return await awaitable
+
+
+def _first_message(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else str(first["msg"])

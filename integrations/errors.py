@@ -1,0 +1,62 @@
+"""What can go wrong between us and a platform, in the classes that decide what happens next (rules/retry.py).
+
+``IntegrationError`` carries a message for people; ``detail`` is for logs. Neither may hold a secret.
+"""
+
+from typing import Any
+
+
+class IntegrationError(Exception):
+    """A call to a platform did not do what was asked."""
+
+    def __init__(self, message: str, *, detail: str = "", status_code: int | None = None, data: Any = None) -> None:
+        super().__init__(message)
+        self.message, self.detail, self.status_code, self.data = message, detail, status_code, data
+
+
+class Transient(IntegrationError):
+    """May work when tried again."""
+
+
+class RateLimited(Transient):
+    """The platform asks us to wait; `retry_after` in seconds, None when it did not say how long."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **kwargs: Any) -> None:
+        super().__init__(message, **kwargs)
+        self.retry_after = retry_after
+
+
+class Unavailable(Transient):
+    """The platform answered that it cannot now (5xx); `retry_after` in seconds where it said so."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **kwargs: Any) -> None:
+        super().__init__(message, **kwargs)
+        self.retry_after = retry_after
+
+
+class Unreachable(Transient):
+    """No connection came about: nothing was sent."""
+
+
+class Permanent(IntegrationError):
+    """Trying again would fail again."""
+
+
+class InvalidInput(Permanent):
+    """The platform or we refused the parameters."""
+
+
+class NotFound(Permanent):
+    """What the action names does not exist there."""
+
+
+class Forbidden(Permanent):
+    """The account may not do this, or the address may not be called."""
+
+
+class CredentialsRejected(IntegrationError):
+    """The platform refused the credentials; the integration's steps wait for new ones."""
+
+
+class Uncertain(IntegrationError):
+    """The request went out and no answer came: it may have had its effect."""

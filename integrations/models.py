@@ -1,0 +1,130 @@
+"""An organization's accounts on platforms, the addresses given to those platforms, and their use by hour."""
+
+from django.db import models
+
+from supportops import clock
+from supportops.fields import JsonBytesField
+from supportops.ids import new_key
+from supportops.tenancy.models import Environment
+from supportops.tenancy.owned import LinkWithin, OrganizationOwned
+from supportops.vault.fields import SealedField
+
+
+class HealthStatus(models.TextChoices):
+    UNKNOWN = "unknown"
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNHEALTHY = "unhealthy"
+
+
+class Circuit(models.TextChoices):
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class Integration(OrganizationOwned):
+    """An organization's account on a platform, with sealed credentials.
+
+    Credentials are opened by `integrations.credentials` alone.
+    """
+
+    platform = models.CharField(max_length=63)
+    name = models.CharField(max_length=200)
+    environment = LinkWithin(Environment, on_delete=models.PROTECT, null=True, blank=True)
+    config = models.JSONField(default=dict, blank=True)
+    is_enabled = models.BooleanField(default=True)
+    credentials = SealedField(label="integration.credentials")
+    # Names of the credential fields that are set; values stand nowhere in the open.
+    credentials_set = models.JSONField(default=list, editable=False)
+    # The account at the platform, proven by a connection test: routes deliveries at the address without endpoint.
+    account_id = models.CharField(max_length=200, blank=True, editable=False)
+    # Who we are there, by which our own acts are recognised when they come back as events.
+    actor_id = models.CharField(max_length=200, blank=True, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    updated_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["organization", "name"], name="one_integration_per_name")]
+        indexes = [models.Index(fields=["platform", "account_id"], name="integration_by_account")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class IntegrationHealth(OrganizationOwned):
+    """How an integration does. A row of its own: written by workers, never together with configuration."""
+
+    integration = models.OneToOneField(
+        Integration, on_delete=models.CASCADE, related_name="health", db_constraint=False
+    )
+    checked_at = models.DateTimeField(null=True)
+    last_success_at = models.DateTimeField(null=True)
+    last_failure_at = models.DateTimeField(null=True)
+    consecutive_failures = models.PositiveIntegerField(default=0)
+    circuit = models.CharField(max_length=10, choices=Circuit.choices, default=Circuit.CLOSED)
+    # An open circuit lets one call probe after this time.
+    circuit_until = models.DateTimeField(null=True)
+    # The platform refused the credentials; steps wait until new ones are given.
+    credentials_rejected_at = models.DateTimeField(null=True)
+    last_failure_was_transient = models.BooleanField(default=True)
+    message = models.CharField(max_length=500, blank=True)
+    rate_limit = models.JSONField(null=True)  # {"limit", "remaining", "reset_at"} as its headers last said
+
+
+class EndpointState(models.TextChoices):
+    AWAITING_SECRET = "awaiting_secret"  # noqa: S105 - a state, not a secret
+    AWAITING_HANDSHAKE = "awaiting_handshake"
+    READY = "ready"
+
+
+class Endpoint(OrganizationOwned):
+    """An address given to a platform for one integration, with its signing secrets."""
+
+    integration = LinkWithin(Integration, on_delete=models.CASCADE, related_name="endpoints")
+    # Random and unguessable; part of the address.
+    key = models.CharField(max_length=43, unique=True, default=new_key, editable=False)
+    # Which of the connector's schemes this endpoint demands; stored, never chosen by the sender.
+    scheme = models.CharField(max_length=63)
+    # What a generic scheme needs to know: header, encoding, prefix, timestamp header.
+    options = models.JSONField(default=dict, blank=True)
+    # [{"secret": text, "until": RFC 3339 or null}], the current one first.
+    secrets = SealedField(label="endpoint.secrets")
+    state = models.CharField(max_length=20, choices=EndpointState.choices)
+    # Addresses or networks that may send; empty: all.
+    allowed_ips = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.key[:6] + "…"
+
+
+class UsageHour(OrganizationOwned):
+    """What one integration or rule did in one hour, in one of several shards so that writers do not queue."""
+
+    # Exactly one of the two is set. By id alone: usage outlives what it counts.
+    integration_id = models.UUIDField(null=True)
+    rule_id = models.UUIDField(null=True)
+    hour = models.DateTimeField()
+    shard = models.PositiveSmallIntegerField(default=0)
+    received = models.BigIntegerField(default=0)
+    rejected = models.BigIntegerField(default=0)
+    duplicate = models.BigIntegerField(default=0)
+    matched = models.BigIntegerField(default=0)
+    runs = models.BigIntegerField(default=0)
+    succeeded = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    retried = models.BigIntegerField(default=0)
+    # Calls by latency: one count per bucket of integrations.usage.BUCKETS, as JSON.
+    latency = JsonBytesField(default=list)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "integration_id", "rule_id", "hour", "shard"],
+                name="one_usage_row",
+                nulls_distinct=False,
+            )
+        ]
+        indexes = [models.Index(fields=["organization", "hour"], name="usage_by_hour")]

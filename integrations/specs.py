@@ -1,0 +1,210 @@
+"""What a connector declares, and the values that pass between it and us."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel
+
+
+class Effect(StrEnum):
+    """What an action does at the platform, which decides whether a call that was cut off may be repeated."""
+
+    READS = "reads"  # repeat freely
+    SETS = "sets"  # repeating sets the same again
+    CREATES = "creates"  # repeating may make a second one
+
+
+READS, SETS, CREATES = Effect.READS, Effect.SETS, Effect.CREATES
+
+
+@dataclass(frozen=True)
+class SecretSpec:
+    """One value that a connector needs to sign in. All of them are write-only.
+
+    `type` is text, password, number, boolean, url or select (with `choices`). `is_place` marks what decides where
+    secrets are sent (a domain, a base URL): changing it asks for the secrets again.
+    """
+
+    name: str
+    description: str = ""
+    required: bool = True
+    label: str = ""
+    type: Literal["text", "password", "number", "boolean", "url", "select"] = "password"
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    is_place: bool = False
+
+
+@dataclass(frozen=True)
+class Credential:
+    """Metadata of a field of a `Credentials` model: ``domain: Annotated[str, Credential(is_place=True)]``.
+
+    `is_secret=False` marks what may be shown (a domain, an address); everything is write-only in the API anyway.
+    """
+
+    is_secret: bool = True
+    is_place: bool = False
+    where: str = ""  # where a person finds the value
+
+
+@dataclass(frozen=True)
+class Encode:
+    """How a template's values are written into a text parameter: ``message: Annotated[str, Encode("mrkdwn")]``.
+
+    The author's own text stays as it is; values of the event are escaped so that they are only ever text there.
+    """
+
+    as_: Literal["plain", "html", "mrkdwn", "url", "header"]
+
+
+Mrkdwn = Annotated[str, Encode("mrkdwn")]
+Html = Annotated[str, Encode("html")]
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """Something a connector can do.
+
+    `model` holds the parameters; `handler` names the method that gets the validated instance.
+    `idempotent_by`: "key" when the platform takes our idempotency key (``self.call.idempotency_key``), "marker"
+    when `find_earlier` names a method that looks for what an earlier, cut-off call of this step made (it gets the
+    same instance, returns the handler's answer or None), None when neither is to be had.
+    """
+
+    name: str
+    description: str
+    model: type[BaseModel]
+    handler: str
+    effect: Effect = CREATES
+    idempotent_by: Literal["key", "marker"] | None = None
+    find_earlier: str = ""
+    label: str = ""
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether a call whose outcome is unknown may be made again without a second effect."""
+        return self.effect is not CREATES or self.idempotent_by is not None
+
+
+@dataclass(frozen=True)
+class EventSpec:
+    """Something that happens at the platform.
+
+    `subject` is the name of the event's main object in the payload (``ticket``): rules may then write `priority`
+    for `ticket.priority`. `sample` is a payload as rules see it. `model` describes the payload where it is known.
+    """
+
+    name: str
+    description: str = ""
+    subject: str = ""
+    sample: Mapping[str, Any] = field(default_factory=dict)
+    model: type[BaseModel] | None = None
+    label: str = ""
+
+
+@dataclass
+class Event:
+    """One thing that happened, as `handle_webhook` reports it.
+
+    * `type`: the name of one of the connector's `events` (others end as `ignored`, visibly)
+    * `external_id`: the platform's id of what it is about
+    * `payload`: what rules see; JSON values
+    * `occurred_at`: when, where the platform says so; aware
+    * `key`: what makes a repeat of this event recognisable, where the platform has such an id; else the
+      delivery and the event's position are used
+    * `changed`: {field: (before, after)} of the main object, where the platform says so; None: unknown
+    * `actor_id`: who did it, in the platform's ids; our own actor's events are echoes
+    * `updated_at`: the object's own time stamp, to recognise what was overtaken
+    """
+
+    type: str
+    external_id: str = ""
+    payload: dict[str, Any] = field(default_factory=dict)
+    occurred_at: datetime | None = None
+    key: str | None = None
+    changed: dict[str, tuple[Any, Any]] | None = None
+    actor_id: str | None = None
+    updated_at: datetime | None = None
+    # Our marker found in the payload (the id of the step that caused this), where the connector looks for one.
+    marker: str | None = None
+
+
+@dataclass(frozen=True)
+class Action:
+    """A request to do something: the name of an ActionSpec and its parameters, not validated yet."""
+
+    name: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Result:
+    """The standard answer of handlers and connection tests."""
+
+    success: bool
+    message: str = ""
+    data: Any = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"success": self.success, "message": self.message, "data": self.data}
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who we are at a platform, as a connection test found out. Handed back as `Result.data["account"]`."""
+
+    id: str = ""  # routes deliveries at the address without endpoint
+    actor_id: str = ""  # recognises our own acts
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A rate that a platform allows: `calls` per `seconds`, with `burst` at once.
+
+    `key` gives the bucket within the integration from the action's name and validated parameters (a channel, an
+    endpoint); None from it means that this limit does not concern the call. Without `key`: one bucket.
+    """
+
+    name: str
+    calls: float
+    seconds: float
+    burst: int = 1
+    key: Callable[[str, Any], str | None] | None = None
+
+
+@dataclass(frozen=True)
+class WebhookRequest:
+    """A request to one of our addresses, as it came. Header names are lower case; `url` is the public address."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    ip: str = ""
+
+
+@dataclass(frozen=True)
+class HandshakeAnswer:
+    """What to answer to a platform's handshake request. `is_signed`: only after the signature was verified."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True)
+class Call:
+    """The call that a handler is part of."""
+
+    organization_id: str = ""
+    integration_id: str = ""
+    action: str = ""
+    # The same for every attempt at one step; a fresh one for executions by hand. At most 36 characters.
+    idempotency_key: str = ""
+    attempt: int = 1
+    # The total time for this call, in seconds.
+    deadline: float = 30.0
+    trace_id: str = ""

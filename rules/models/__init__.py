@@ -1,0 +1,36 @@
+"""Rules, and the history of what they led to."""
+
+from rules.models.definition import Rule, RuleVersion
+from rules.models.history import (
+    Attempt,
+    AttemptStatus,
+    Event,
+    EventContent,
+    Run,
+    RunContent,
+    RunStatus,
+    Step,
+    StepContent,
+    StepStatus,
+    Verdict,
+    VerdictOutcome,
+    Worker,
+)
+
+__all__ = [
+    "Attempt",
+    "AttemptStatus",
+    "Event",
+    "EventContent",
+    "Rule",
+    "RuleVersion",
+    "Run",
+    "RunContent",
+    "RunStatus",
+    "Step",
+    "StepContent",
+    "StepStatus",
+    "Verdict",
+    "VerdictOutcome",
+    "Worker",
+]

@@ -1,0 +1,52 @@
+"""What a rule is: a name and its versions, each a frozen document."""
+
+from django.db import models
+
+from supportops import clock
+from supportops.fields import JsonBytesField
+from supportops.tenancy.owned import LinkWithin, OrganizationOwned
+
+
+class Rule(OrganizationOwned):
+    """Which events lead to which work. What it says stands in its versions; `version` is the live one's number."""
+
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    is_enabled = models.BooleanField(default=True)
+    version = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    updated_at = models.DateTimeField(default=clock.now, editable=False)
+    # A deleted rule keeps its row, since runs name it; its name is free again.
+    deleted_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "name"],
+                condition=models.Q(deleted_at__isnull=True),
+                name="one_living_rule_per_name",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RuleVersion(OrganizationOwned):
+    """A rule's document at one time. Never changed once written; runs keep the version they were planned with."""
+
+    rule = LinkWithin(Rule, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    # The document of the rule as typed, without name and enabled.
+    document = JsonBytesField()
+    author = models.CharField(max_length=254, blank=True)
+    note = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["rule", "number"], name="one_version_per_number")]
+
+    def __str__(self) -> str:
+        return f"version {self.number}"

@@ -1,0 +1,29 @@
+"""Identifiers that sort by time and cannot be guessed: UUID version 7 (RFC 9562, section 5.7)."""
+
+import secrets
+import threading
+import time
+import uuid
+
+_lock = threading.Lock()
+_last_tick = 0
+
+
+def new_id() -> uuid.UUID:
+    """Return a fresh UUIDv7: 48 bits of milliseconds, 12 bits that keep the order within one, 62 random bits.
+
+    Within one process each id is greater than the one before, so rows inserted in a row list in that order.
+    """
+    global _last_tick
+    tick = time.time_ns() * 4096 // 1_000_000  # milliseconds with 12 fractional bits
+    with _lock:
+        tick = max(tick, _last_tick + 1)
+        _last_tick = tick
+    milliseconds, fraction = tick >> 12, tick & 0xFFF
+    value = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | secrets.randbits(62)
+    return uuid.UUID(int=value)
+
+
+def new_key(length: int = 32) -> str:
+    """Return a random text for addresses and secrets, safe in URLs, with at least `length` * 6 bits."""
+    return secrets.token_urlsafe(length * 3 // 4 + 1)[:length]

@@ -1,0 +1,253 @@
+"""All settings, in sections. The only module that reads the environment.
+
+Values come from the real environment first, then from ``<data>/runtime.env``, which ``run.py`` writes
+(keys it made, addresses of servers it started), so that ``manage.py`` finds what the running system uses.
+``.env.example`` and ``docs/settings.md`` name each setting.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+# --- where everything that is kept lies ---------------------------------------------------------------------
+DATA_DIR = Path(env.str("SUPPORTOPS_DATA", default=str(BASE_DIR / "var"))).expanduser().resolve()
+if (DATA_DIR / "runtime.env").is_file():
+    env.read_env(str(DATA_DIR / "runtime.env"), overwrite=False)
+
+# --- mode ---------------------------------------------------------------------------------------------------
+# embedded: one process, SQLite, in-memory broker. production: PostgreSQL, Redis or Valkey, many processes.
+MODE = env.str("SUPPORTOPS_MODE", default="embedded")
+if MODE not in ("embedded", "production"):
+    raise ImproperlyConfigured(f"SUPPORTOPS_MODE is '{MODE}'; it must be 'embedded' or 'production'.")
+DEBUG = env.bool("SUPPORTOPS_DEBUG", default=False)
+SECRET_KEY = env.str("SUPPORTOPS_SECRET_KEY", default="")
+# Newest first: `<name>:<base64 of 32 bytes>`, separated by commas.
+MASTER_KEYS: list[str] = env.list("SUPPORTOPS_MASTER_KEYS", default=[])
+ALLOWED_HOSTS: list[str] = env.list("SUPPORTOPS_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+PUBLIC_URL = env.str("SUPPORTOPS_PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+
+if MODE == "production":
+    if DEBUG:
+        raise ImproperlyConfigured("SUPPORTOPS_DEBUG must be off in production: it shows settings to strangers.")
+    if "*" in ALLOWED_HOSTS:
+        raise ImproperlyConfigured("SUPPORTOPS_ALLOWED_HOSTS=* accepts forged Host headers: name your hosts.")
+if len(SECRET_KEY) < 32:
+    raise ImproperlyConfigured(
+        "SUPPORTOPS_SECRET_KEY is missing or shorter than 32 characters. "
+        "`python3 run.py` makes one for you; elsewhere set it to a long random text."
+    )
+if not MASTER_KEYS:
+    raise ImproperlyConfigured(
+        "SUPPORTOPS_MASTER_KEYS is missing: stored credentials cannot be sealed without a master key. "
+        "`python3 run.py` makes one; elsewhere set `<name>:<base64 of 32 random bytes>`, newest first."
+    )
+
+# --- applications -------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "axes",
+    "supportops.vault",
+    "supportops.tenancy",
+    "audit",
+    "supportops.people",
+    "supportops.jobs",
+    "supportops.api",
+    "integrations",
+    "rules",
+    "webhooks",
+    "supportops.status",
+]
+AUTH_USER_MODEL = "people.User"
+ROOT_URLCONF = "supportops.urls"
+WSGI_APPLICATION = "supportops.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+MIDDLEWARE = [
+    "supportops.api.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "supportops.tenancy.middleware.OrganizationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+# The API and webhook addresses are right with and without their closing slash; nothing is redirected.
+APPEND_SLASH = False
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "supportops" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- database -----------------------------------------------------------------------------------------------
+DATABASE_URL = env.str("SUPPORTOPS_DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'supportops.sqlite3'}")
+DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(DATABASE_URL)}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        # With SQLite's default mode concurrent writers fail with "database is locked"; IMMEDIATE makes them wait.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
+            "PRAGMA busy_timeout=20000; PRAGMA cache_size=-32000;"
+        ),
+    }
+else:
+    DATABASES["default"]["OPTIONS"] = {
+        # A short timeout: when PostgreSQL is gone, a request shall answer 503 rather than hang.
+        "pool": {
+            "min_size": env.int("SUPPORTOPS_DATABASE_POOL_MIN", default=1),
+            "max_size": env.int("SUPPORTOPS_DATABASE_POOL", default=12),
+            "timeout": 3,
+        },
+        "connect_timeout": 3,
+    }
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+# --- tasks --------------------------------------------------------------------------------------------------
+# The broker only wakes somebody; it may be emptied at any time. memory:// is the embedded default.
+BROKER_URL = env.str("SUPPORTOPS_BROKER_URL", default="memory://")
+# Shared token buckets. Empty: buckets live in the process (embedded).
+REDIS_URL = env.str("SUPPORTOPS_REDIS_URL", default="")
+SWEEP_SECONDS = env.float("SUPPORTOPS_SWEEP_SECONDS", default=0.5 if MODE == "embedded" else 2.0)
+# Calls that one worker process may have in flight.
+WORKER_SLOTS = env.int("SUPPORTOPS_WORKER_SLOTS", default=20)
+
+# --- people and sign-in -------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_ENABLE_ADMIN = False
+LOGIN_URL = "/admin/login/"
+SECURE_COOKIES = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = SECURE_COOKIES
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SECURE = SECURE_COOKIES
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if env.bool("SUPPORTOPS_BEHIND_TLS_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- API ----------------------------------------------------------------------------------------------------
+API_REQUESTS_PER_MINUTE = env.int("SUPPORTOPS_API_REQUESTS_PER_MINUTE", default=600)
+API_ORGANIZATION_REQUESTS_PER_MINUTE = env.int("SUPPORTOPS_API_ORGANIZATION_REQUESTS_PER_MINUTE", default=3000)
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "supportops.people.authentication.TokenAuthentication",
+        "supportops.people.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["supportops.api.permissions.HasPermission"],
+    "DEFAULT_RENDERER_CLASSES": ["supportops.api.json.JsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["supportops.api.json.JsonParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "supportops.api.pagination.NewestFirst",
+    "DEFAULT_SCHEMA_CLASS": "supportops.api.schema.Schema",
+    "EXCEPTION_HANDLER": "supportops.api.errors.handle",
+    "DEFAULT_THROTTLE_CLASSES": [
+        "supportops.api.throttling.PerToken",
+        "supportops.api.throttling.PerOrganization",
+    ],
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "SupportOps",
+    "DESCRIPTION": "Rules that turn what happens on one platform into work on another.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/",
+}
+METRICS_TOKEN = env.str("SUPPORTOPS_METRICS_TOKEN", default="")
+METRICS_ALLOW: list[str] = env.list("SUPPORTOPS_METRICS_ALLOW", default=["127.0.0.1", "::1"])
+
+# --- webhooks in --------------------------------------------------------------------------------------------
+MAX_WEBHOOK_BYTES = env.int("SUPPORTOPS_MAX_WEBHOOK_BYTES", default=1024 * 1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
+# How many proxies stand in front and append to X-Forwarded-For (for allowed_ips, audit and throttling).
+TRUSTED_PROXIES = env.int("SUPPORTOPS_TRUSTED_PROXIES", default=0)
+
+# --- the way out --------------------------------------------------------------------------------------------
+OUTBOUND_ALLOW: list[str] = env.list("SUPPORTOPS_OUTBOUND_ALLOW", default=[])
+PLATFORM_URLS: dict[str, str] = env.json("SUPPORTOPS_PLATFORM_URLS", default={})
+PLATFORM_LIMITS: dict[str, Any] = env.json("SUPPORTOPS_PLATFORM_LIMITS", default={})
+CONNECTOR_PACKAGES: list[str] = env.list("SUPPORTOPS_CONNECTOR_PACKAGES", default=[])
+CONNECTOR_OVERRIDE: list[str] = env.list("SUPPORTOPS_CONNECTOR_OVERRIDE", default=[])
+INTEGRATION_DEBUG = env.bool("SUPPORTOPS_INTEGRATION_DEBUG", default=False)
+
+# --- how long things are kept (days) ------------------------------------------------------------------------
+CONTENT_DAYS = env.int("SUPPORTOPS_CONTENT_DAYS", default=30)
+RUN_DAYS = env.int("SUPPORTOPS_RUN_DAYS", default=90)
+AUDIT_DAYS = env.int("SUPPORTOPS_AUDIT_DAYS", default=400)
+DELIVERY_KEY_DAYS = env.int("SUPPORTOPS_DELIVERY_KEY_DAYS", default=400)
+
+# --- language, time, static files ---------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
+STATIC_ROOT = env.str("SUPPORTOPS_STATIC_ROOT", default=str(DATA_DIR / "static"))
+STATICFILES_DIRS = [path for path in [BASE_DIR / "supportops" / "static"] if path.is_dir()]
+WHITENOISE_USE_FINDERS = True
+
+# --- logs ---------------------------------------------------------------------------------------------------
+LOG_LEVEL = env.str("SUPPORTOPS_LOG_LEVEL", default="INFO")
+LOG_DIR = DATA_DIR / "logs"
+LOGGING_CONFIG = "supportops.logs.configure"
+LOGGING: dict[str, Any] = {"level": LOG_LEVEL, "directory": str(LOG_DIR)}
+
+# --- mail ---------------------------------------------------------------------------------------------------
+EMAIL_CONFIG = env.email_url("SUPPORTOPS_EMAIL_URL", default="consolemail://")
+vars().update(EMAIL_CONFIG)
+DEFAULT_FROM_EMAIL = env.str("SUPPORTOPS_EMAIL_FROM", default="SupportOps <supportops@localhost>")

@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class TenancyConfig(AppConfig):
+    name = "supportops.tenancy"
+    label = "tenancy"
+    verbose_name = "Organizations"
+
+    def ready(self) -> None:
+        from supportops.tenancy.links import keep_links_within_organizations
+
+        post_migrate.connect(keep_links_within_organizations, dispatch_uid="tenancy.links")

@@ -1,0 +1,93 @@
+"""Deliveries: verified requests as they came, and what makes a repeat of one recognisable."""
+
+from django.db import models
+
+from integrations.models import Endpoint, Integration
+from supportops import clock
+from supportops.fields import JsonBytesField
+from supportops.tenancy.owned import LinkWithin, OrganizationOwned
+
+
+class DeliveryStatus(models.TextChoices):
+    ACCEPTED = "accepted"
+    PROCESSED = "processed"
+    IGNORED = "ignored"
+    FAILED = "failed"
+    REJECTED = "rejected"
+
+
+class Delivery(OrganizationOwned):
+    """One verified request. `accepted` until it is planned; then `processed`, `ignored` or `failed`."""
+
+    integration = LinkWithin(Integration, on_delete=models.SET_NULL, null=True, related_name="+")
+    endpoint = LinkWithin(Endpoint, on_delete=models.SET_NULL, null=True, related_name="+")
+    platform = models.CharField(max_length=63)
+    # The sender's id of this delivery; empty where the sender has none.
+    external_id = models.CharField(max_length=200, blank=True)
+    # The type of its first event, once known.
+    event_type = models.CharField(max_length=120, blank=True)
+    status = models.CharField(max_length=10, choices=DeliveryStatus.choices, default=DeliveryStatus.ACCEPTED)
+    reason = models.CharField(max_length=1000, blank=True)
+    # Where its events come from when they are not the platform's own: replay names the delivery replayed.
+    replay_of = LinkWithin("self", on_delete=models.SET_NULL, null=True, related_name="replays")
+    received_at = models.DateTimeField(default=clock.now)
+    processed_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True)
+    fence = models.PositiveIntegerField(default=0)
+    worker_id = models.UUIDField(null=True)
+    attempts_made = models.PositiveIntegerField(default=0)
+    ip = models.CharField(max_length=45, blank=True)
+    trace_id = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        indexes = [
+            models.Index(fields=["organization", "-id"], name="delivery_newest"),
+            models.Index(fields=["organization", "status", "-id"], name="delivery_by_status"),
+            models.Index(fields=["organization", "integration", "-id"], name="delivery_by_integration"),
+            models.Index(fields=["organization", "external_id"], name="delivery_by_external_id"),
+            models.Index(
+                fields=["organization", "due_at"],
+                name="delivery_due",
+                condition=models.Q(due_at__isnull=False),
+            ),
+            models.Index(fields=["worker_id"], name="delivery_held", condition=models.Q(worker_id__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.platform} {self.event_type or self.external_id}"
+
+
+class DeliveryBody(models.Model):
+    """The bytes and headers of a delivery. Holds personal data; forgotten after SUPPORTOPS_CONTENT_DAYS."""
+
+    delivery = models.OneToOneField(Delivery, on_delete=models.CASCADE, primary_key=True, related_name="body")
+    headers = JsonBytesField(default=dict)
+    raw = models.BinaryField()
+    content_type = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=clock.now, db_index=True)
+
+
+class DeliveryKey(OrganizationOwned):
+    """What makes a repeat recognisable: one row per sender and delivery id, kept longer than deliveries."""
+
+    # Whose ids these are: the integration.
+    source = models.CharField(max_length=64)
+    digest = models.BinaryField(max_length=32)
+    body_digest = models.BinaryField(max_length=32)
+    delivery_id = models.UUIDField()
+    created_at = models.DateTimeField(default=clock.now, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "source", "digest"], name="one_delivery_per_key")
+        ]
+
+
+class DeliveryConflict(OrganizationOwned):
+    """The id of a known delivery with another body: kept for the tenant to see, never run."""
+
+    delivery = LinkWithin(Delivery, on_delete=models.CASCADE, related_name="conflicts")
+    raw = models.BinaryField()
+    ip = models.CharField(max_length=45, blank=True)
+    received_at = models.DateTimeField(default=clock.now)
