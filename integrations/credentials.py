@@ -1,0 +1,83 @@
+"""The only place that opens a sealed credential. Typed values in, typed values out, dots everywhere else."""
+
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from integrations.base import BaseIntegration
+from integrations.models import Integration
+from integrations.specs import Credential, SecretSpec
+
+_TYPES: dict[str, type] = {"number": float, "boolean": bool}
+
+
+@lru_cache(maxsize=256)
+def credentials_model(connector: type[BaseIntegration]) -> type[BaseModel]:
+    """Return the pydantic model of a connector's credentials: its own, or one made from its `secrets`."""
+    if connector.Credentials is not None:
+        return connector.Credentials
+    fields: dict[str, Any] = {spec.name: _field_of(spec) for spec in connector.secrets}
+    return create_model(
+        f"{connector.__name__}Credentials", __config__=ConfigDict(extra="forbid", str_strip_whitespace=True), **fields
+    )
+
+
+def place_fields(connector: type[BaseIntegration]) -> set[str]:
+    """Return the names of the credential fields that decide where secrets are sent (a domain, a base URL)."""
+    places = {spec.name for spec in connector.secrets if spec.is_place}
+    for name, field in credentials_model(connector).model_fields.items():
+        if any(isinstance(item, Credential) and item.is_place for item in field.metadata):
+            places.add(name)
+    return places
+
+
+def secret_fields(connector: type[BaseIntegration]) -> set[str]:
+    """Return the names of the credential fields whose values are secrets; places and plain texts are not."""
+    shown = {spec.name for spec in connector.secrets if spec.is_place or spec.type not in ("password", "text")}
+    for name, field in credentials_model(connector).model_fields.items():
+        if any(isinstance(item, Credential) and (item.is_place or not item.is_secret) for item in field.metadata):
+            shown.add(name)
+    return set(credentials_model(connector).model_fields) - shown
+
+
+def open_credentials(integration: Integration) -> dict[str, Any]:
+    """Return an integration's credentials in the open. Raises vault.keyring.CannotOpen."""
+    return integration.credentials.open() or {}
+
+
+def put_credentials(integration: Integration, values: dict[str, Any]) -> None:
+    """Seal `values` into the row and note which fields are set. The caller saves the row."""
+    present = {name: value for name, value in values.items() if value not in (None, "")}
+    integration.credentials.put(present)
+    integration.credentials_set = sorted(present)
+
+
+def secret_values(connector: type[BaseIntegration], credentials: dict[str, Any]) -> list[str]:
+    """Return the texts that must never be stored or shown: the values of the connector's secret fields."""
+    secrets = secret_fields(connector)
+    return [text for name, value in credentials.items() if name in secrets for text in _texts(value)]
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in _texts(item)]
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    return [str(value)] if value not in (None, "", True, False) else []
+
+
+def _field_of(spec: SecretSpec) -> tuple[Any, Any]:
+    kind: Any = _TYPES.get(spec.type, str)
+    extra: dict[str, Any] = {"format": spec.type} if spec.type in ("password", "url") else {}
+    if spec.choices:
+        extra["enum"] = list(spec.choices)
+    default = ... if spec.required and spec.default is None else spec.default
+    annotation = kind if default is ... or spec.default is not None else kind | None
+    return annotation, Field(
+        default,
+        title=spec.label or spec.name.replace("_", " ").capitalize(),
+        description=spec.description,
+        json_schema_extra=extra,
+        **({"min_length": 1} if kind is str and default is ... else {}),
+    )
