@@ -37,15 +37,15 @@ def connect_with(
 
     Raises InvalidInput, naming the field, when credentials or configuration do not fit.
     """
-    instance = _instance(connector, _validated(connector, credentials))
+    # Validated, hence normalised too: the base URL is made from these, not from what somebody typed.
+    values = _validated(connector, credentials)
+    instance = _instance(connector, values)
     try:
         instance.config = connector.Config.model_validate(config or {})
     except ValidationError as error:
         raise InvalidInput(f"configuration {_first(error)}") from None
     instance.call = call or Call()
-    instance.http = client_for(
-        connector, credentials, call=instance.call, classify=instance.classify, transport=transport
-    )
+    instance.http = client_for(connector, values, call=instance.call, classify=instance.classify, transport=transport)
     instance.authorize(instance.http)
     return instance
 
