@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from integrations.errors import IntegrationError, InvalidInput, Permanent
 from integrations.signatures import Signature, StandardWebhooks
 from integrations.specs import (
+    READS,
+    Account,
     Action,
     ActionSpec,
     Call,
@@ -32,6 +35,22 @@ class NoConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class NoParameters(BaseModel):
+    """The parameters of actions that take none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+_TEST_CONNECTION = ActionSpec(
+    "test_connection",
+    "Ask the platform who we are there; changes nothing.",
+    model=NoParameters,
+    handler="run_connection_test",
+    effect=READS,
+    label="Test connection",
+)
+
+
 class BaseIntegration:
     """A connector. One instance serves one integration for one call.
 
@@ -46,6 +65,10 @@ class BaseIntegration:
     description: ClassVar[str] = ""
     # Actions need no account and no integration (http_request, webhook).
     is_generic: ClassVar[bool] = False
+    # Any event type is one of this platform's: what the sender calls it (the generic inbound webhook).
+    open_events: ClassVar[bool] = False
+    # Bodies may also come in the form encoding of browsers; they are read into a dict of texts.
+    accepts_forms: ClassVar[bool] = False
 
     secrets: ClassVar[list[SecretSpec]] = []
     Credentials: ClassVar[type[BaseModel] | None] = None
@@ -87,6 +110,13 @@ class BaseIntegration:
         ``data`` may hold ``account`` (`specs.Account`). May be async. Raises IntegrationError.
         """
         raise Permanent(f"{self.name} has no connection test.")
+
+    def run_connection_test(self, _: "NoParameters") -> Result:
+        """Handle the action `test_connection`, which every connector has."""
+        result = self.call_handler("test_connection")
+        if isinstance(result.data, dict) and isinstance(result.data.get("account"), Account):
+            result.data = {**result.data, "account": asdict(result.data["account"])}
+        return result
 
     def authorize(self, http: "PlatformClient") -> None:
         """Add what signs our calls in (headers, basic sign-in) to `http`. Called once when connected."""
@@ -130,16 +160,25 @@ class BaseIntegration:
     @classmethod
     def action_spec(cls, name: str) -> ActionSpec:
         """Return the spec of an action. Raises InvalidInput, naming those that exist."""
-        for spec in cls.actions:
+        actions = cls.all_actions()
+        for spec in actions:
             if spec.name == name:
                 return spec
-        known = ", ".join(sorted(spec.name for spec in cls.actions)) or "none"
+        known = ", ".join(sorted(spec.name for spec in actions)) or "none"
         raise InvalidInput(f"{cls.name} has no action '{name}'. Its actions: {known}.")
+
+    @classmethod
+    def all_actions(cls) -> list[ActionSpec]:
+        """Return the declared actions and the connection test, which is an action of every platform."""
+        if cls.is_generic or any(spec.name == "test_connection" for spec in cls.actions):
+            return list(cls.actions)
+        return [*cls.actions, _TEST_CONNECTION]
 
     @classmethod
     def event_spec(cls, name: str) -> EventSpec | None:
         """Return the spec of an event type, None when the connector has no such event."""
-        return next((spec for spec in cls.events if spec.name == name), None)
+        spec = next((spec for spec in cls.events if spec.name == name), None)
+        return EventSpec(name) if spec is None and cls.open_events else spec
 
     # --- in --------------------------------------------------------------------------------------------------
     def handle_webhook(self, payload: Any) -> Any:

@@ -72,6 +72,7 @@ class ActionSpec:
     `idempotent_by`: "key" when the platform takes our idempotency key (``self.call.idempotency_key``), "marker"
     when `find_earlier` names a method that looks for what an earlier, cut-off call of this step made (it gets the
     same instance, returns the handler's answer or None), None when neither is to be had.
+    `effect_of` tells the effect from the validated parameters, where it depends on them (an HTTP method).
     """
 
     name: str
@@ -82,11 +83,18 @@ class ActionSpec:
     idempotent_by: Literal["key", "marker"] | None = None
     find_earlier: str = ""
     label: str = ""
+    effect_of: Callable[[Any], Effect] | None = None
 
     @property
     def may_repeat(self) -> bool:
-        """Whether a call whose outcome is unknown may be made again without a second effect."""
+        """Whether a call whose outcome is unknown may be repeated without a second effect, whatever its parameters."""
         return self.effect is not CREATES or self.idempotent_by is not None
+
+    def may_repeat_with(self, data: Any) -> bool:
+        """The same for a call with these validated parameters."""
+        if self.effect_of is None:
+            return self.may_repeat
+        return self.effect_of(data) is not CREATES or self.idempotent_by is not None
 
 
 @dataclass(frozen=True)
