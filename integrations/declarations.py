@@ -9,7 +9,6 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from integrations.base import BaseIntegration
-from integrations.signatures import Signature
 from integrations.specs import ActionSpec, Effect, EventSpec, Limit
 
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -56,7 +55,7 @@ def _action_faults(cls: type[BaseIntegration], spec: ActionSpec) -> Iterator[str
         yield "whose model is not a pydantic model."
     if not callable(getattr(cls, spec.handler, None)):
         yield f"whose handler '{spec.handler}' does not exist."
-    if not isinstance(spec.effect, Effect):
+    if spec.effect not in set(Effect):
         yield "whose effect is none of READS, SETS, CREATES."
     if spec.idempotent_by == "marker" and not spec.find_earlier:
         yield "that is idempotent by marker but names no `find_earlier`."
@@ -92,7 +91,7 @@ def _scheme_faults(cls: type[BaseIntegration]) -> Iterator[str]:
     if (cls.events or cls.open_events) and not cls.scheme_names():
         yield "declares events but no signature scheme: nothing could be received."
     for name, scheme in cls.schemes.items():
-        if not isinstance(scheme, Signature):
+        if not callable(getattr(scheme, "verify", None)):
             yield f"has the scheme '{name}' that is not a Signature."
     for name in cls.hint_schemes:
         if name not in cls.scheme_names():

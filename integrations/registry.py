@@ -31,6 +31,8 @@ BUILT_IN = "integrations.connectors"
 ENTRY_POINTS = "supportops.connectors"
 
 Connector = type[BaseIntegration]
+# What code of others may raise while it is imported; a call of sys.exit() included.
+_ANY = (Exception, SystemExit)
 
 
 class UnknownPlatform(Permanent):
@@ -147,10 +149,9 @@ def _found(complaints: list[str]) -> Iterator[Connector]:
             yield from _import(module_name, complaints)
     for entry in entry_points(group=ENTRY_POINTS):
         place = f"{entry.value} (entry point '{entry.name}')"
-        # Code of others may fail in any way while it is imported, and must take nobody down with it.
         try:
             found = entry.load()
-        except Exception as error:  # noqa: BLE001
+        except _ANY as error:
             complaints.append(_not_imported(place, error))
             continue
         if inspect.isclass(found) and issubclass(found, BaseIntegration) and _key(found):
@@ -165,7 +166,7 @@ def _connector_modules(package: str, complaints: list[str]) -> Iterator[str]:
     """The names of the connector modules in a package, which may itself be a connector or hold several."""
     try:
         found = importlib.import_module(package)
-    except Exception as error:  # noqa: BLE001 - see _found
+    except _ANY as error:
         complaints.append(_not_imported(package, error))
         return
     if not hasattr(found, "__path__"):
@@ -181,7 +182,7 @@ def _connector_modules(package: str, complaints: list[str]) -> Iterator[str]:
         name = f"{package}.{info.name}"
         try:
             has_connector = importlib.util.find_spec(f"{name}.connector") is not None
-        except Exception as error:  # noqa: BLE001 - finding a sub-module runs the package's __init__; see _found
+        except _ANY as error:
             complaints.append(_not_imported(name, error))
             continue
         if has_connector:
@@ -193,7 +194,7 @@ def _connector_modules(package: str, complaints: list[str]) -> Iterator[str]:
 def _import(module_name: str, complaints: list[str]) -> Iterator[Connector]:
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # noqa: BLE001 - see _found
+    except _ANY as error:
         complaints.append(_not_imported(module_name, error))
         return
     yield from _classes(module, complaints)
@@ -218,5 +219,5 @@ def _key(cls: Connector) -> str:
     return key if isinstance(key, str) else ""
 
 
-def _not_imported(place: str, error: Exception) -> str:
+def _not_imported(place: str, error: BaseException) -> str:
     return f"{place} cannot be imported and is left out: {type(error).__name__}: {error}"
