@@ -3,7 +3,6 @@
 from django.db import models
 
 from supportops import clock
-from supportops.fields import JsonBytesField
 from supportops.ids import new_key
 from supportops.tenancy.models import Environment
 from supportops.tenancy.owned import LinkWithin, OrganizationOwned
@@ -103,9 +102,9 @@ class Endpoint(OrganizationOwned):
 class UsageHour(OrganizationOwned):
     """What one integration or rule did in one hour, in one of several shards so that writers do not queue."""
 
-    # Exactly one of the two is set. By id alone: usage outlives what it counts.
-    integration_id = models.UUIDField(null=True)
-    rule_id = models.UUIDField(null=True)
+    # By id alone: usage outlives what it counts.
+    subject_type = models.CharField(max_length=12)  # integration, rule
+    subject_id = models.UUIDField()
     hour = models.DateTimeField()
     shard = models.PositiveSmallIntegerField(default=0)
     received = models.BigIntegerField(default=0)
@@ -116,15 +115,25 @@ class UsageHour(OrganizationOwned):
     succeeded = models.BigIntegerField(default=0)
     failed = models.BigIntegerField(default=0)
     retried = models.BigIntegerField(default=0)
-    # Calls by latency: one count per bucket of integrations.usage.BUCKETS, as JSON.
-    latency = JsonBytesField(default=list)
+    # Calls by latency, each up to so many milliseconds (integrations/usage.py); one column each so that the
+    # database can add to them without reading first.
+    le_10 = models.BigIntegerField(default=0)
+    le_25 = models.BigIntegerField(default=0)
+    le_50 = models.BigIntegerField(default=0)
+    le_100 = models.BigIntegerField(default=0)
+    le_250 = models.BigIntegerField(default=0)
+    le_500 = models.BigIntegerField(default=0)
+    le_1000 = models.BigIntegerField(default=0)
+    le_2500 = models.BigIntegerField(default=0)
+    le_5000 = models.BigIntegerField(default=0)
+    le_10000 = models.BigIntegerField(default=0)
+    le_30000 = models.BigIntegerField(default=0)
+    le_more = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["organization", "integration_id", "rule_id", "hour", "shard"],
-                name="one_usage_row",
-                nulls_distinct=False,
+                fields=["organization", "subject_type", "subject_id", "hour", "shard"], name="one_usage_row"
             )
         ]
         indexes = [models.Index(fields=["organization", "hour"], name="usage_by_hour")]

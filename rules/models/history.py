@@ -191,6 +191,8 @@ class Step(OrganizationOwned):
     worker_id = models.UUIDField(null=True)
     # Set right before the call; a step that is found here when its worker died is uncertain.
     sending_since = models.DateTimeField(null=True)
+    # Repeating the call under way cannot have a second effect (set with `sending_since`).
+    may_repeat = models.BooleanField(default=False)
     # The call is a repeat of one whose outcome is unknown: look for earlier work first.
     repeats_uncertain = models.BooleanField(default=False)
     attempts_made = models.PositiveIntegerField(default=0)
