@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from integrations.errors import IntegrationError, InvalidInput, Permanent
+from integrations.rate_headers import rate_limit
 from integrations.signatures import Signature, StandardWebhooks
 from integrations.specs import (
     READS,
@@ -24,6 +25,7 @@ from integrations.specs import (
     SecretSpec,
     WebhookRequest,
 )
+from supportops import clock
 
 if TYPE_CHECKING:
     from integrations.http import PlatformClient, Response
@@ -156,6 +158,13 @@ class BaseIntegration:
         Called for every answer, successful ones too: some platforms say 200 and mean no.
         """
         return None
+
+    def rate_limit_of(self, response: "Response") -> dict[str, Any] | None:
+        """Return ``{"limit", "remaining", "reset_at"}`` as an answer's headers tell it, None when they do not.
+
+        Knows the usual headers; a platform with others overrides it.
+        """
+        return rate_limit(response.headers, clock.now())
 
     @classmethod
     def action_spec(cls, name: str) -> ActionSpec:

@@ -45,7 +45,14 @@ def connect_with(
     except ValidationError as error:
         raise InvalidInput(f"configuration {_first(error)}") from None
     instance.call = call or Call()
-    instance.http = client_for(connector, values, call=instance.call, classify=instance.classify, transport=transport)
+    instance.http = client_for(
+        connector,
+        values,
+        call=instance.call,
+        classify=instance.classify,
+        rate_limit_of=instance.rate_limit_of,
+        transport=transport,
+    )
     instance.authorize(instance.http)
     return instance
 

@@ -1,6 +1,7 @@
 """What can go wrong between us and a platform, in the classes that decide what happens next (rules/retry.py).
 
 ``IntegrationError`` carries a message for people; ``detail`` is for logs. Neither may hold a secret.
+`may_have_reached` says that a request that changes something went out and may have had its effect all the same.
 """
 
 from typing import Any
@@ -9,9 +10,18 @@ from typing import Any
 class IntegrationError(Exception):
     """A call to a platform did not do what was asked."""
 
-    def __init__(self, message: str, *, detail: str = "", status_code: int | None = None, data: Any = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        detail: str = "",
+        status_code: int | None = None,
+        data: Any = None,
+        may_have_reached: bool = False,
+    ) -> None:
         super().__init__(message)
         self.message, self.detail, self.status_code, self.data = message, detail, status_code, data
+        self.may_have_reached = may_have_reached
 
 
 class Transient(IntegrationError):
