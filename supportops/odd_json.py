@@ -8,7 +8,9 @@
 """
 
 import json
+import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -23,11 +25,22 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class MalformedJson(ValueError):
-    """The text is not JSON that we take. `line` and `column` count from 1; 0 when no place can be named."""
+    """The text is not JSON that we take.
 
-    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
+    `line` and `column` count from 1; 0 when no place in the text can be named. `path` leads to a value that is
+    refused in a text that is JSON otherwise.
+    """
+
+    def __init__(self, message: str, line: int = 0, column: int = 0, path: tuple[str, ...] = ()) -> None:
         super().__init__(message)
-        self.line, self.column = line, column
+        self.line, self.column, self.path = line, column, path
+
+
+class _Refused:
+    """Stands where a value was refused, until its path is known: the parser meets inner values first."""
+
+    def __init__(self, message: str, key: str | None = None) -> None:
+        self.message, self.key = message, key
 
 
 def loads(body: bytes | str, *, strict: bool = False) -> JsonValue:
@@ -57,8 +70,11 @@ def canonical(value: JsonValue) -> bytes:
 
 
 def _loads_carefully(raw: bytes, *, strict: bool) -> JsonValue:
-    def refuse_constant(name: str) -> None:
-        raise MalformedJson(f"{name} is not valid JSON")
+    refused: list[_Refused] = []
+
+    def refuse(message: str, key: str | None = None) -> _Refused:
+        refused.append(_Refused(message, key))
+        return refused[-1]
 
     def integer(digits: str) -> int | str:
         if len(digits) > 20:
@@ -66,12 +82,16 @@ def _loads_carefully(raw: bytes, *, strict: bool) -> JsonValue:
         number = int(digits)
         return number if _INT64_MIN <= number <= _INT64_MAX else digits
 
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    def real(digits: str) -> float | _Refused:
+        number = float(digits)
+        return number if math.isfinite(number) else refuse(f"not valid here: the number {digits[:40]} is too large")
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any] | _Refused:
         result = {_whole(key): _whole(value) if isinstance(value, str) else value for key, value in items}
         if strict and len(result) != len(items):
-            keys = [key for key, _ in items]
-            double = next(key for key in keys if keys.count(key) > 1)
-            raise MalformedJson(f"the key '{double}' stands twice in one object")
+            seen: set[str] = set()
+            double = next(key for key, _ in items if _whole(key) in seen or seen.add(_whole(key)))  # type: ignore[func-returns-value]
+            return refuse(f"not clear: the key '{double}' stands twice in one object", double)
         return result
 
     try:
@@ -82,22 +102,30 @@ def _loads_carefully(raw: bytes, *, strict: bool) -> JsonValue:
         value = json.loads(
             text,
             parse_int=integer,
-            parse_constant=refuse_constant,
-            parse_float=_finite,
+            parse_constant=lambda name: refuse(f"not valid JSON: {name} is not a number"),
+            parse_float=real,
             object_pairs_hook=pairs,
         )
+        if refused:
+            # Not to be found where a later value under the same key took its place.
+            path, problem = next(_find_refused(value, ()), ((), refused[0]))
+            raise MalformedJson(problem.message, path=path)
+        return _whole_texts(value)
     except json.JSONDecodeError as error:
         raise MalformedJson(f"not valid JSON: {error.msg}", error.lineno, error.colno) from None
     except RecursionError:
         raise MalformedJson(f"nested deeper than {MAX_DEPTH} levels") from None
-    return _whole_texts(value)
 
 
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if number in (float("inf"), float("-inf")):
-        raise MalformedJson(f"the number {digits[:40]} is too large")
-    return number
+def _find_refused(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], _Refused]]:
+    if isinstance(value, _Refused):
+        yield (path if value.key is None else (*path, value.key)), value
+    elif isinstance(value, list):
+        for position, item in enumerate(value):
+            yield from _find_refused(item, (*path, str(position)))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _find_refused(item, (*path, key))
 
 
 def _whole(text: str) -> str:

@@ -2,7 +2,8 @@
 
 Derived from the models instead of written into migrations one by one: no link can be forgotten, and SQLite,
 which loses triggers when Django rebuilds a table, gets them back at once.
-PostgreSQL: a composite foreign key. SQLite, which cannot add one to an existing table: triggers that refuse the link when it is written.
+PostgreSQL: a composite foreign key. SQLite, which cannot add one to an existing table: triggers that refuse the link
+when it is written.
 """
 
 from collections.abc import Iterator
@@ -60,9 +61,8 @@ def _postgresql(cursor: Any, model: type[models.Model], field: LinkWithin) -> It
 
 def _sqlite(cursor: Any, model: type[models.Model], field: LinkWithin) -> Iterator[str]:
     table, target, column, name = _names(model, field)
-    strays = (
-        f'NOT EXISTS (SELECT 1 FROM "{target}" WHERE id = NEW."{column}" AND organization_id = NEW.organization_id)'
-    )
+    # Names come from the models; a statement that makes a trigger takes no parameters.
+    strays = f'NOT EXISTS (SELECT 1 FROM "{target}" t WHERE t.id = NEW."{column}" AND t.organization_id = NEW.organization_id)'  # noqa: S608, E501
     for verb, event in (("insert", "INSERT"), ("update", f'UPDATE OF organization_id, "{column}"')):
         yield f'DROP TRIGGER IF EXISTS "{name}_{verb}"'
         yield (
