@@ -1,5 +1,25 @@
-"""Every address of the application."""
+"""Every address of the application. Each part of the API has a module with `urlpatterns`, one line here."""
 
-from django.urls import URLPattern, URLResolver
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from supportops.api import errors
+
+# Relative to /api/, in this order.
+API_URLS = [
+    "supportops.api.urls",
+    "supportops.people.api_urls",
+    "supportops.jobs.api_urls",
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/", admin.site.urls),
+    *[path("api/", include(module)) for module in API_URLS],
+    # Also with DEBUG on, whose own page would answer a program with HTML.
+    re_path(r"^api(?:/.*)?$", errors.no_such_address),
+]
+
+handler400 = "supportops.api.errors.handler400"
+handler403 = "supportops.api.errors.handler403"
+handler404 = "supportops.api.errors.handler404"
+handler500 = "supportops.api.errors.handler500"
