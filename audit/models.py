@@ -18,16 +18,22 @@ class AuditPerson(OrganizationOwned):
 
     class Meta:
         constraints = [
+            # Erased rows are alike; entries go on pointing at each of them.
             models.UniqueConstraint(
-                fields=["organization", "kind", "identifier", "name", "ip"], name="one_audit_person"
+                fields=["organization", "kind", "identifier", "name", "ip"],
+                condition=models.Q(erased_at__isnull=True),
+                name="one_audit_person",
             )
         ]
+
+    def __str__(self) -> str:
+        return self.name or self.identifier
 
 
 class AuditEntry(OrganizationOwned):
     """One act. Actor and target stand as text and id, so an entry outlives what it describes.
 
-    The database refuses UPDATE and DELETE (audit/guards.py).
+    The database refuses UPDATE and DELETE and notes each new entry in AuditUnsealed (audit/guards.py).
     """
 
     at = models.DateTimeField(default=clock.now)
@@ -47,10 +53,34 @@ class AuditEntry(OrganizationOwned):
             models.Index(fields=["organization", "-id"], name="audit_newest"),
             models.Index(fields=["organization", "resource_type", "resource_id", "-id"], name="audit_by_resource"),
             models.Index(fields=["organization", "action", "-id"], name="audit_by_action"),
+            models.Index(fields=["organization", "actor_id", "-id"], name="audit_by_actor"),
+            models.Index(fields=["organization", "at"], name="audit_by_time"),
         ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.resource_type} {self.resource_id}"
+
+
+class AuditUnsealed(OrganizationOwned):
+    """Says that an entry (by the same id) waits for its seal.
+
+    Born in the entry's transaction by a trigger, removed by the sealer, so that the table holds seconds' worth of
+    rows however many entries there are.
+    """
+
+    class Meta:
+        indexes = [models.Index(fields=["organization", "id"], name="audit_unsealed_oldest")]
+
+
+class AuditHead(OrganizationOwned):
+    """The last position and hash of an organization's chain. Without it, cutting off the end would leave no trace."""
+
+    position = models.BigIntegerField()
+    hash = models.CharField(max_length=64)
+    sealed_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization"], name="one_audit_head")]
 
 
 class AuditSeal(OrganizationOwned):
