@@ -1,0 +1,142 @@
+"""Pure: what conditions are asked about, and how a field is found in it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+from unicodedata import is_normalized, normalize
+
+from supportops import clock
+
+
+class _Missing:
+    """The value of a field that is not there. Not None: null is a value."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()
+MAX_FIELD_LENGTH = 256
+
+
+def nfc(text: str) -> str:
+    """Return `text` in the one Unicode form in which texts are compared."""
+    if text.isascii() or is_normalized("NFC", text):
+        return text
+    return normalize("NFC", text)
+
+
+@lru_cache(maxsize=8192)
+def parts_of(field: str) -> tuple[str, ...]:
+    """Return the parts of a dotted path."""
+    return tuple(field.split("."))
+
+
+def field_problem(field: str) -> str | None:
+    """Return what is wrong with a field's name, None when it can be looked up."""
+    if not field:
+        return "The name of a field is missing here."
+    if len(field) > MAX_FIELD_LENGTH:
+        return f"A field's name may have {MAX_FIELD_LENGTH} characters; this one has {len(field)}."
+    if any(not part or part != part.strip() for part in field.split(".")):
+        return (
+            f"'{field}' is no path to a field: write names or positions with single dots between them, "
+            "such as ticket.priority or comments.0.body."
+        )
+    return None
+
+
+def walk(value: Any, parts: Sequence[str]) -> Any:
+    """Return what lies under `parts` in `value`, MISSING where the way ends before. Texts come in NFC."""
+    for part in parts:
+        if isinstance(value, dict):
+            value = value.get(part, MISSING)
+            if value is MISSING:
+                return MISSING
+        elif isinstance(value, list):
+            # ASCII digits alone: int() takes other scripts' digits, signs and underscores too.
+            if not (part.isascii() and part.isdigit() and len(part) < 10) or int(part) >= len(value):
+                return MISSING
+            value = value[int(part)]
+        else:
+            return MISSING
+    return nfc(value) if isinstance(value, str) else value
+
+
+class _Values(dict[str, Any]):
+    """The values of an event's fields, each looked up once, when first asked for."""
+
+    __slots__ = ("payload", "subject")
+
+    def __init__(self, payload: Mapping[str, Any], subject: str) -> None:
+        self.payload, self.subject = payload, subject
+
+    def __missing__(self, field: str) -> Any:
+        parts = parts_of(field)
+        within = self.payload
+        if parts[0] not in within:
+            main = within.get(self.subject)
+            if isinstance(main, dict):
+                within = main
+        value = self[field] = walk(within, parts)
+        return value
+
+
+class Change:
+    """What became of one field: its value before and after."""
+
+    __slots__ = ("after", "before")
+
+    def __init__(self, before: Any, after: Any) -> None:
+        self.before, self.after = before, after
+
+
+class Facts:
+    """What conditions are asked about: one event.
+
+    * `payload`: what rules see of it. A path is looked up there; when its first part is no key of the payload and
+      the main object `payload[subject]` has it, there
+    * `subject`: the name of the main object
+    * `changed`: {field of the main object: (before, after)}; None: it is not known what changed
+    * `now`: the time that `before: now`, `after: now` and `within` refer to
+    """
+
+    __slots__ = ("_now", "changed", "payload", "subject", "values")
+
+    def __init__(
+        self,
+        payload: dict[str, Any],
+        subject: str = "",
+        changed: Mapping[str, Sequence[Any]] | None = None,
+        now: datetime | None = None,
+    ) -> None:
+        self.payload, self.subject, self.changed, self._now = payload, subject, changed, now
+        self.values = _Values(payload, subject)
+
+    @property
+    def now(self) -> datetime:
+        """The present, the same for every condition that is asked about these facts."""
+        if self._now is None:
+            self._now = clock.now()
+        return self._now
+
+    def change_of(self, field: str) -> Change | None:
+        """Return what became of `field`, None when it stayed as it was. Only to be asked when `changed` is known."""
+        changed = self.changed or {}
+        inside = field.removeprefix(f"{self.subject}.") if self.subject else field
+        for name in (inside, field, f"{self.subject}.{inside}"):
+            if name in changed:
+                return Change(changed[name][0], changed[name][1])
+        parts = parts_of(inside)
+        for length in range(len(parts) - 1, 0, -1):
+            pair = changed.get(".".join(parts[:length]))
+            if pair is not None:
+                return Change(walk(pair[0], parts[length:]), walk(pair[1], parts[length:]))
+        for name, pair in changed.items():
+            # Something inside of the field changed, so the field as a whole did; its whole value is not known.
+            if name.startswith(f"{inside}.") and pair[0] != pair[1]:
+                return Change(MISSING, self.values[field])
+        return None
