@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests import builders
+from tests import audit_guards, builders
 
 
 @pytest.fixture
@@ -17,13 +17,23 @@ def world(db: None) -> builders.World:
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> Iterator[None]:
-    """Forget what this process remembers between requests: opened keys, counted requests."""
+    """Forget what this process remembers between requests: opened keys, counted requests, people in the audit log."""
     yield
+    from audit import recording
     from supportops.api import throttling
     from supportops.vault import keyring
 
     keyring.forget_opened_keys()
     throttling.in_process.clear()
+    recording.forget_people()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_reaches_the_audit_log() -> Iterator[None]:
+    """Let tests with real transactions empty the audit log behind them, which nothing else can."""
+    with pytest.MonkeyPatch.context() as patch:
+        audit_guards.install(patch)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class TenancyConfig(AppConfig):
@@ -8,6 +8,7 @@ class TenancyConfig(AppConfig):
     verbose_name = "Organizations"
 
     def ready(self) -> None:
-        from supportops.tenancy.links import keep_links_within_organizations
+        from supportops.tenancy.links import keep_links_within_organizations, make_way
 
+        pre_migrate.connect(make_way, dispatch_uid="tenancy.make_way")
         post_migrate.connect(keep_links_within_organizations, dispatch_uid="tenancy.links")

@@ -39,6 +39,22 @@ def keep_links_within_organizations(sender: AppConfig, using: str = "default", *
                 cursor.execute(statement)
 
 
+def make_way(sender: AppConfig, using: str = "default", plan: object = (), **kwargs: Any) -> None:
+    """On SQLite, take every trigger away before migrations run; all of them are written again after each migrate.
+
+    Django changes a table by building it anew, and SQLite refuses to give the new one its name while a trigger of any
+    other table speaks of it (https://www.sqlite.org/lang_altertable.html, section 2). Without migrations to run
+    nothing is touched.
+    """
+    connection = connections[using]
+    if sender.label != "tenancy" or connection.vendor != "sqlite" or not plan:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        for (name,) in cursor.fetchall():
+            cursor.execute(f'DROP TRIGGER "{name}"')
+
+
 def _names(model: type[models.Model], field: LinkWithin) -> tuple[str, str, str, str]:
     table, target = model._meta.db_table, field.related_model._meta.db_table
     return table, target, field.column, f"{table}_{field.column}_within"[:60]

@@ -119,7 +119,7 @@ def test_what_is_rolled_back_was_not_done(organization):
 def test_an_unknown_act_is_refused(organization):
     with (
         working_for(organization),
-        pytest.raises(vocabulary.UnknownAction, match="rule.exploded"),
+        pytest.raises(vocabulary.UnknownAction, match=r"rule\.exploded"),
         transaction.atomic(),
     ):
         record("rule.exploded", None)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit.redaction import MASK, Redactor, current, names_secret, redacting
+from supportops.redaction import MASK, Redactor, current, names_secret, redacting
 
 SECRET = "s3cr3t/Key+with=odd&chars~"
 # Characters that stand in no encoding of a secret, so that what surrounds it is never masked along.
