@@ -37,6 +37,7 @@ from integrations.answers import (
 from integrations.base import BaseIntegration
 from integrations.credentials import secret_values
 from integrations.errors import (
+    CredentialsRejected,
     Forbidden,
     IntegrationError,
     InvalidInput,
@@ -166,7 +167,7 @@ class PlatformClient:
         self._refuse_plain_http(request.url, secret_bound)
         with exchange_of(min(timeout or REQUEST_SECONDS, self.remaining())) as exchange:
             response = self._exchanged(request, exchange, max_bytes, follow=not secret_bound)
-        return self._judged(response, expected or ())
+        return self._judged(response, expected or (), signed_in)
 
     def remaining(self) -> float:
         """Return the seconds left of the call's time, which runs from its first request."""
@@ -343,13 +344,13 @@ class PlatformClient:
         )
 
     # --- judging ---------------------------------------------------------------------------------------------
-    def _judged(self, response: Response, expected: Collection[int]) -> Response:
+    def _judged(self, response: Response, expected: Collection[int], signed_in: bool) -> Response:
         now = clock.now()
         limit = self._rate_limit_of(response) if self._rate_limit_of else rate_limit(response.headers, now)
         self.rate_limit = limit or self.rate_limit
         if response.status_code in expected and not response.is_success:
             return response
-        error = self._classify(response) if self._classify is not None else None
+        error = self._classify(response) if self._classify is not None and signed_in else None
         if error is not None:
             error.message = shortened(self.mask(error.message), 1000)
             error.detail = self.mask(error.detail)
@@ -357,6 +358,9 @@ class PlatformClient:
             error.status_code = error.status_code or response.status_code
         else:
             error = error_of(response, now, mask=self.mask)
+            if isinstance(error, CredentialsRejected) and not signed_in:
+                # No credentials went along: what a stranger's address wants of us says nothing about ours.
+                error = Forbidden(error.message, status_code=error.status_code)
         if error is None:
             return response
         if error.may_have_reached:

@@ -1,0 +1,32 @@
+"""Building blocks for the parameter models of actions."""
+
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict
+from pydantic.fields import FieldInfo
+
+
+class Parameters(BaseModel):
+    """Parameters of an action: nothing unknown is taken, and a field may be given by its name or by an alias."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+def _as_list(value: Any) -> Any:
+    """Take ``"a, b"`` for ``["a", "b"]``: that is how people and templates write lists."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Names = Annotated[list[str], BeforeValidator(_as_list)]
+
+
+def field_named(model: type[BaseModel], name: str) -> FieldInfo | None:
+    """Return the field that a parameter of this name fills, whether the name is the field's own or an alias."""
+    if name in model.model_fields:
+        return model.model_fields[name]
+    for field in model.model_fields.values():
+        alias = field.validation_alias
+        choices = alias.choices if isinstance(alias, AliasChoices) else [alias or field.alias]
+        if name in choices:
+            return field
+    return None
