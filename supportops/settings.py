@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "rules",
     "webhooks",
     "supportops.status",
+    "supportops.running",
 ]
 AUTH_USER_MODEL = "people.User"
 ROOT_URLCONF = "supportops.urls"
@@ -140,6 +141,12 @@ REDIS_URL = env.str("SUPPORTOPS_REDIS_URL", default="")
 SWEEP_SECONDS = env.float("SUPPORTOPS_SWEEP_SECONDS", default=0.5 if MODE == "embedded" else 2.0)
 # Calls that one worker process may have in flight.
 WORKER_SLOTS = env.int("SUPPORTOPS_WORKER_SLOTS", default=20)
+
+# --- web server ---------------------------------------------------------------------------------------------
+# Threads of one web process, and how many of them pages and API calls must leave to receipts.
+WEB_PROCESSES = env.int("SUPPORTOPS_WEB_PROCESSES", default=1 if MODE == "embedded" else 2)
+WEB_THREADS = env.int("SUPPORTOPS_WEB_THREADS", default=24 if MODE == "embedded" else 16)
+WEB_THREADS_FOR_RECEIPTS = env.int("SUPPORTOPS_WEB_THREADS_FOR_RECEIPTS", default=max(1, WEB_THREADS // 4))
 
 # --- people and sign-in -------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [
