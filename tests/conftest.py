@@ -8,6 +8,8 @@ import pytest
 
 from tests import audit_guards, builders
 
+pytest_plugins = ["tests.rounds"]
+
 
 @pytest.fixture
 def world(db: None) -> builders.World:
