@@ -81,6 +81,15 @@ def stop() -> None:
         _heart = None
 
 
+def resign() -> None:
+    """Forget this process's name without touching the database: its claims count as dead once the name is silent."""
+    global _heart
+    with _lock:
+        if _heart is not None:
+            _heart.stop()
+        _heart = None
+
+
 def alive() -> int:
     """Return how many workers beat at present."""
     return Worker.objects.filter(beat_at__gte=clock.now() - DEAD_AFTER).count()

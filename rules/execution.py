@@ -1,0 +1,280 @@
+"""Fourth stop: due Steps become calls, and calls become outcomes.
+
+Comes from planning, goes to integrations.connectors. Claims steps, has them prepared (rules/preparing.py), writes
+`sending` right before each call, calls side by side, and settles each outcome as it comes (rules/settling.py).
+"""
+
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from integrations import health, limits
+from integrations.errors import IntegrationError, Permanent, RateLimited, Transient, Uncertain
+from integrations.specs import Result
+from rules import claims, workers
+from rules.models import Attempt, AttemptStatus, Step, StepStatus
+from rules.preparing import Prepared, prepare
+from rules.pump import Job, Pump
+from rules.retry import RetryAt, next_move
+from rules.settling import Settlement
+from supportops import clock
+from supportops.bulk import write_rows
+from supportops.tenancy.scope import working_for
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Outcome:
+    """What came of a call: a result or an error, and how long it took."""
+
+    result: Result | None = None
+    error: IntegrationError | None = None
+    duration_ms: int = 0
+    status_code: int | None = None
+    rate_limit: dict[str, Any] | None = None
+    # Stands for an outcome that could not be stored.
+    is_replaced: bool = False
+
+
+@dataclass
+class _Sending:
+    """A step whose call is under way."""
+
+    prepared: Prepared
+    attempt_id: uuid.UUID = field(default_factory=uuid.uuid4)
+    number: int = 0
+
+
+def perform_due(queue: str = "work", seconds: float = 60.0) -> int:
+    """Perform due steps until nothing is due, and return how many calls were made."""
+    return Pump([StepSource(queue)]).run(seconds)
+
+
+class StepSource:
+    """Steps for a pump."""
+
+    def __init__(self, queue: str = "work") -> None:
+        self._table = claims.Claimable(Step, running=StepStatus.RUNNING, queue=queue)
+
+    def claim(self, room: int, without: Collection[uuid.UUID]) -> Sequence[Job]:
+        claimed = claims.claim(
+            self._table, workers.this_worker_id(), room, clock.now(), _turns, without=without
+        )
+        jobs = []
+        for organization_id, items in _by_organization(claimed):
+            with working_for(organization_id):
+                jobs += [self._job(organization_id, prepared) for prepared in prepare(items)]
+        return jobs
+
+    def _job(self, organization_id: uuid.UUID, prepared: Prepared) -> Job:
+        return Job(
+            organization_id=organization_id,
+            lane=prepared.lane,
+            call=lambda: call(prepared),
+            work=_Sending(prepared),
+            source=self,
+        )
+
+    def begin(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        begun = []
+        for organization_id, group in _jobs_by_organization(jobs):
+            with working_for(organization_id), transaction.atomic():
+                begun += _begin(group)
+        return begun
+
+    def finish(self, done: Sequence[tuple[Job, Outcome]]) -> Sequence[tuple[Job, Outcome]]:
+        unwritten: list[tuple[Job, Outcome]] = []
+        for organization_id, pairs in _pairs_by_organization(done):
+            with working_for(organization_id):
+                unwritten += _finish(pairs)
+        return unwritten
+
+
+_turns = claims.Turns()
+
+
+def call(prepared: Prepared) -> Outcome:
+    """Make a prepared call. Touches no database and never raises: whatever happens is the outcome."""
+    began = time.monotonic()
+    outcome = Outcome()
+    try:
+        outcome.result = prepared.run()
+        if not outcome.result.success:
+            outcome.error = Permanent(outcome.result.message or "The action reported a failure.", data=outcome.result.data)
+    except IntegrationError as error:
+        outcome.error = error
+    except Exception as error:  # whatever a connector raises fails its own step alone
+        log.exception("call.crashed", action=prepared.spec.name, platform=prepared.connector.key)
+        outcome.error = Permanent(f"{type(error).__name__}: {error}"[:500])
+    outcome.duration_ms = round((time.monotonic() - began) * 1000)
+    outcome.status_code = outcome.error.status_code if outcome.error else prepared.status_code()
+    outcome.rate_limit = prepared.rate_limit()
+    return outcome
+
+
+def _begin(jobs: Sequence[Job]) -> list[Job]:
+    """Write `sending` and the attempt of each call, and return those that are still this worker's."""
+    now = clock.now()
+    wanted = {job.work.prepared.step.pk: job for job in jobs}
+    rows = Step.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
+    owned = [(wanted[row.pk], row) for row in rows if row.fence == wanted[row.pk].work.prepared.step.fence]
+    attempts = []
+    for job, row in owned:
+        prepared: Prepared = job.work.prepared
+        row.sending_since, row.attempts_made = now, row.attempts_made + 1
+        row.started_at = row.started_at or now
+        row.may_repeat, row.integration_id = prepared.may_repeat, prepared.integration_id
+        prepared.number = job.work.number = row.attempts_made
+        attempts.append(
+            Attempt(
+                id=job.work.attempt_id,
+                organization_id=row.organization_id,
+                step_id=row.pk,
+                number=row.attempts_made,
+                fence=row.fence,
+                worker_id=row.worker_id,
+                started_at=now,
+            )
+        )
+    write_rows(
+        [row for _, row in owned], ("sending_since", "attempts_made", "started_at", "may_repeat", "integration")
+    )
+    Attempt.objects.bulk_create(attempts)
+    return [job for job, _ in owned]
+
+
+def _finish(pairs: Sequence[tuple[Job, Outcome]]) -> Sequence[tuple[Job, Outcome]]:
+    """Write outcomes; return those to try again because the database is away.
+
+    Should a batch not be writable for another reason, each is written alone, so that one spoils no other; what
+    cannot be stored even alone fails its step with that reason.
+    """
+    try:
+        _settle(pairs)
+    except (OperationalError, InterfaceError) as error:
+        log.warning("outcome.waits_for_database", error=str(error)[:200])
+        connection.close()
+        return pairs
+    except Exception as error:
+        if len(pairs) > 1:
+            return [left for pair in pairs for left in _finish([pair])]
+        log.exception("outcome.not_storable", step=str(pairs[0][0].work.prepared.step.pk))
+        job, outcome = pairs[0]
+        if outcome.is_replaced:
+            raise
+        reason = Permanent(f"The outcome could not be stored: {type(error).__name__}: {error}"[:500])
+        return _finish([(job, Outcome(error=reason, duration_ms=outcome.duration_ms, is_replaced=True))])
+    return []
+
+
+def _settle(pairs: Sequence[tuple[Job, Outcome]]) -> None:
+    with transaction.atomic():
+        settlement = Settlement(job.work.prepared.step.run_id for job, _ in pairs)
+        attempts = []
+        for job, outcome in pairs:
+            sending: _Sending = job.work
+            attempts.append(_attempt_row(sending, outcome))
+            row = settlement.steps.get(sending.prepared.step.pk)
+            if row is not None and _still_speaks_for(row, sending):
+                _decide(settlement, row, sending.prepared, outcome)
+            _count(settlement, sending.prepared, outcome)
+        write_rows(attempts, ("status", "duration_ms", "status_code", "error_class", "error"))
+        health.note_outcomes(
+            [
+                health.CallOutcome(job.work.prepared.integration_id, outcome.error, outcome.rate_limit)
+                for job, outcome in pairs
+                if job.work.prepared.integration_id
+            ]
+        )
+        settlement.close()
+
+
+def _still_speaks_for(row: Step, sending: _Sending) -> bool:
+    """Return whether an outcome decides its step.
+
+    It does while the step is still this call's. It also does, late, when the step rests for want of exactly this
+    outcome and nobody has begun another attempt.
+    """
+    if row.fence == sending.prepared.step.fence and row.sending_since is not None:
+        return True
+    rests = row.status == StepStatus.UNCERTAIN or (row.status == StepStatus.WAITING and row.repeats_uncertain)
+    return rests and row.attempts_made == sending.number and row.worker_id is None
+
+
+def _attempt_row(sending: _Sending, outcome: Outcome) -> Attempt:
+    error = outcome.error
+    status = AttemptStatus.SUCCEEDED
+    if error is not None:
+        status = AttemptStatus.UNCERTAIN if isinstance(error, Uncertain) else AttemptStatus.FAILED
+    return Attempt(
+        id=sending.attempt_id,
+        status=status,
+        duration_ms=outcome.duration_ms,
+        status_code=outcome.status_code,
+        error_class=type(error).__name__ if error else "",
+        error=sending.prepared.mask_text(error.message)[:1000] if error else "",
+    )
+
+
+def _decide(settlement: Settlement, row: Step, prepared: Prepared, outcome: Outcome) -> None:
+    if outcome.error is None and outcome.result is not None:
+        settlement.succeed(row, prepared.output_of(outcome.result), prepared.warnings)
+        return
+    error = outcome.error or Permanent("The action gave no answer.")
+    move = next_move(
+        error,
+        attempts_made=row.attempts_made,
+        now=settlement.now,
+        policy=prepared.compiled.retry,
+        may_repeat=prepared.may_repeat,
+        on_uncertain=prepared.compiled.on_uncertain,
+    )
+    if isinstance(error, RateLimited) and isinstance(move, RetryAt):
+        for bucket in prepared.buckets:
+            limits.slow_down(bucket, move.at)
+    settlement.move(row, move, type(error).__name__, prepared.mask_text(error.message))
+    if error.data is not None:
+        settlement.keep(row, output=prepared.mask({"error": error.data}))
+
+
+def _count(settlement: Settlement, prepared: Prepared, outcome: Outcome) -> None:
+    if not prepared.integration_id:
+        return
+    subject = ("integration", prepared.integration_id)
+    settlement.tally.add_latency(subject, outcome.duration_ms)
+    if outcome.error is None:
+        settlement.tally.add(subject, "succeeded")
+    elif isinstance(outcome.error, Transient):
+        settlement.tally.add(subject, "retried")
+    else:
+        settlement.tally.add(subject, "failed")
+
+
+def _by_organization(claimed: Iterable[claims.Claimed]) -> Iterable[tuple[uuid.UUID, list[claims.Claimed]]]:
+    groups: dict[uuid.UUID, list[claims.Claimed]] = defaultdict(list)
+    for item in claimed:
+        groups[item.organization_id].append(item)
+    return groups.items()
+
+
+def _jobs_by_organization(jobs: Iterable[Job]) -> Iterable[tuple[uuid.UUID, list[Job]]]:
+    groups: dict[uuid.UUID, list[Job]] = defaultdict(list)
+    for job in jobs:
+        groups[job.organization_id].append(job)
+    return groups.items()
+
+
+def _pairs_by_organization(
+    done: Iterable[tuple[Job, Outcome]],
+) -> Iterable[tuple[uuid.UUID, list[tuple[Job, Outcome]]]]:
+    groups: dict[uuid.UUID, list[tuple[Job, Outcome]]] = defaultdict(list)
+    for pair in done:
+        groups[pair[0].organization_id].append(pair)
+    return groups.items()

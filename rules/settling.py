@@ -1,0 +1,249 @@
+"""Writes what became of steps: their own rows, what comes next in their runs, and how the runs end.
+
+Every change of a step's state after planning goes through one `Settlement`, whether it comes from a call's
+outcome, a condition that said no, a dead worker, a deadline or a person. It works inside the caller's transaction,
+in the scope of one organization, with the runs locked first and their steps after them.
+"""
+
+import uuid
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from audit.recording import Act, record_many
+from integrations.usage import Tally
+from rules import wake
+from rules.compiled import compiled_version
+from rules.flow import StepState, next_moves
+from rules.models import Run, RunStatus, Step, StepContent, StepStatus
+from rules.models.history import RUN_ENDED, STEP_ENDED
+from rules.retry import AwaitCredentials, Bury, Hold, Move, RetryAt
+from supportops import clock
+from supportops.bulk import write_rows
+
+UNCERTAIN_WAIT = timedelta(days=7)
+CREDENTIALS_WAIT = timedelta(hours=72)
+
+_STEP_FIELDS = (
+    "status",
+    "due_at",
+    "has_reserved_slot",
+    "integration",
+    "waits_for",
+    "deadline_at",
+    "fence",
+    "worker_id",
+    "sending_since",
+    "may_repeat",
+    "repeats_uncertain",
+    "attempts_made",
+    "error_class",
+    "error",
+    "is_dead_letter",
+    "started_at",
+    "finished_at",
+)
+_RUN_FIELDS = ("status", "reason", "started_at", "finished_at", "cancel_requested_at")
+
+
+class Settlement:
+    """Changes steps of some runs and writes all of it at once when closed. Use within a transaction and a scope."""
+
+    def __init__(self, run_ids: Iterable[uuid.UUID]) -> None:
+        self.now = clock.now()
+        self.tally = Tally()
+        wanted = sorted(set(run_ids))
+        runs = Run.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
+        self.runs: dict[uuid.UUID, Run] = {run.pk: run for run in runs}
+        steps = Step.objects.select_for_update().filter(run_id__in=wanted).order_by("run_id", "position")
+        self.steps: dict[uuid.UUID, Step] = {step.pk: step for step in steps}
+        self._changed: dict[uuid.UUID, Step] = {}
+        self._contents: dict[uuid.UUID, dict[str, Any]] = {}
+        self._touched_runs: set[uuid.UUID] = set()
+
+    # --- what may become of a step ----------------------------------------------------------------------------
+    def succeed(self, step: Step, output: Any, warnings: Collection[str] = ()) -> None:
+        """The step did what it should."""
+        self._end(step, StepStatus.SUCCEEDED)
+        self.keep(step, output=output, warnings=list(warnings))
+
+    def skip(self, step: Step, reason: str) -> None:
+        """The step need not do anything, and why."""
+        self._end(step, StepStatus.SKIPPED)
+        step.error = reason[:1000]
+
+    def cancel(self, step: Step) -> None:
+        """A person or the end of the run stopped the step before its call."""
+        self._end(step, StepStatus.CANCELLED)
+
+    def fail(self, step: Step, error_class: str, message: str, *, goes_on: bool = False) -> None:
+        """The step failed for good. Unless its author said to go on it becomes a dead letter and ends the run."""
+        self._end(step, StepStatus.FAILED)
+        step.error_class, step.error = error_class[:40], message[:1000]
+        step.is_dead_letter = not goes_on
+
+    def put_back(self, step: Step, due_at: datetime, *, has_reserved_slot: bool = False) -> None:
+        """Nothing was sent: the step is claimed again at `due_at`."""
+        self._release(step)
+        step.status, step.due_at, step.has_reserved_slot = StepStatus.PENDING, due_at, has_reserved_slot
+        self._note(step)
+
+    def move(self, step: Step, move: Move, error_class: str, message: str) -> None:
+        """The call did not succeed, and this is what comes next."""
+        step.error_class, step.error = error_class[:40], message[:1000]
+        if isinstance(move, Bury):
+            self.fail(step, error_class, message, goes_on=self._goes_on(step))
+            return
+        self._release(step)
+        if isinstance(move, RetryAt):
+            step.status, step.waits_for, step.due_at = StepStatus.WAITING, "retry", move.at
+            step.repeats_uncertain = move.repeats_uncertain
+        elif isinstance(move, Hold):
+            step.status, step.waits_for = StepStatus.UNCERTAIN, "person"
+            step.deadline_at = self.now + UNCERTAIN_WAIT
+        elif isinstance(move, AwaitCredentials):
+            step.status, step.waits_for = StepStatus.WAITING, "credentials"
+            # The first refusal starts the wait; being refused again does not prolong it.
+            step.deadline_at = step.deadline_at or self.now + CREDENTIALS_WAIT
+        self._note(step)
+
+    def restart(self, step: Step) -> None:
+        """Have an ended or resting step done again, as if it were its first time."""
+        self._release(step)
+        step.status, step.due_at, step.waits_for, step.deadline_at = StepStatus.PENDING, self.now, "", None
+        step.error = step.error_class = ""
+        step.is_dead_letter, step.attempts_made, step.finished_at = False, step.attempts_made, None
+        self._note(step)
+
+    def reset(self, step: Step) -> None:
+        """Put a step that never began, or was skipped with its run, back to where it waits for others."""
+        self._release(step)
+        step.status, step.due_at, step.finished_at, step.error = StepStatus.PENDING, None, None, ""
+        self._note(step)
+
+    def keep(self, step: Step, **content: Any) -> None:
+        """Store parts of the step's content (parameters, output, warnings); masked before they get here."""
+        self._contents.setdefault(step.pk, {}).update(content)
+
+    def touch(self, run: Run) -> None:
+        """Settle a run whose steps have not changed, such as one that was just cancelled."""
+        self._touched_runs.add(run.pk)
+
+    # --- writing ----------------------------------------------------------------------------------------------
+    def close(self) -> None:
+        """Move each touched run on, and write steps, contents, runs, audit and usage."""
+        ended = [run for run_id in sorted(self._touched_runs) if self._move_on(run := self.runs[run_id])]
+        write_rows(self._changed.values(), _STEP_FIELDS)
+        write_rows([self.runs[run_id] for run_id in self._touched_runs], _RUN_FIELDS)
+        self._write_contents()
+        if ended:
+            self._record(ended)
+        self.tally.write()
+        if any(step.due_at is not None and step.due_at <= self.now for step in self._changed.values()):
+            wake.perform()
+
+    def _move_on(self, run: Run) -> bool:
+        """Start, skip and set the run's status. Returns whether the run has just ended."""
+        had_ended = run.status in RUN_ENDED
+        steps = sorted((s for s in self.steps.values() if s.run_id == run.pk), key=lambda step: step.position)
+        by_name = {step.name: step for step in steps}
+        states = [
+            StepState(s.name, s.status, ends_run=s.is_dead_letter, is_claimable=bool(s.due_at or s.worker_id))
+            for s in steps
+        ]
+        moves = next_moves(
+            compiled_version(run.version_id).needs, states, is_cancelled=run.cancel_requested_at is not None
+        )
+        for name in moves.start:
+            by_name[name].due_at = self.now
+            self._note(by_name[name])
+        for name in moves.skip:
+            self.skip(by_name[name], "The run ended before this step.")
+        if run.started_at is None and any(step.started_at for step in steps):
+            run.started_at = self.now
+        run.status = moves.run_status
+        if run.status not in RUN_ENDED:
+            run.finished_at = None
+            return False
+        if not had_ended:
+            run.finished_at = self.now
+            run.reason = next((f"{s.name}: {s.error}"[:500] for s in steps if s.is_dead_letter), "")
+        return not had_ended
+
+    def _write_contents(self) -> None:
+        if not self._contents:
+            return
+        known = set(StepContent.objects.filter(pk__in=self._contents).values_list("pk", flat=True))
+        new, by_fields = [], {}
+        for step_id, content in self._contents.items():
+            row = StepContent(step_id=step_id, **content)
+            if step_id in known:
+                by_fields.setdefault(tuple(sorted(content)), []).append(row)
+            else:
+                new.append(row)
+        StepContent.objects.bulk_create(new)
+        for fields, rows in by_fields.items():
+            write_rows(rows, fields)
+
+    def _record(self, ended: list[Run]) -> None:
+        """Write one audit entry per ended run, with its steps' actions, masked parameters and outcomes."""
+        run_ids = {run.pk for run in ended}
+        contents = {
+            content.pk: content.parameters
+            for content in StepContent.objects.filter(step__run_id__in=run_ids).only("parameters")
+        }
+        steps: dict[uuid.UUID, list[dict[str, Any]]] = {}
+        for step in sorted(self.steps.values(), key=lambda step: step.position):
+            if step.run_id in run_ids:
+                steps.setdefault(step.run_id, []).append(
+                    {
+                        "id": step.name,
+                        "platform": step.platform,
+                        "action": step.action,
+                        "status": step.status,
+                        "attempts": step.attempts_made,
+                        "parameters": contents.get(step.pk),
+                        "error": step.error,
+                    }
+                )
+        record_many(
+            [
+                Act(
+                    "run.finished",
+                    run,
+                    {"status": run.status, "rule": str(run.rule_id), "steps": steps.get(run.pk, [])},
+                    trace_id=run.trace_id,
+                )
+                for run in ended
+            ]
+        )
+        for run in ended:
+            counter = "succeeded" if run.status == RunStatus.SUCCEEDED else "failed"
+            if run.status in (RunStatus.SUCCEEDED, RunStatus.FAILED):
+                self.tally.add(("rule", run.rule_id), counter)
+
+    # --- small parts ------------------------------------------------------------------------------------------
+    def _goes_on(self, step: Step) -> bool:
+        compiled = compiled_version(self.runs[step.run_id].version_id).step(step.name)
+        return compiled.on_failure == "continue" or compiled.optional
+
+    def _end(self, step: Step, status: StepStatus) -> None:
+        self._release(step)
+        step.status, step.finished_at, step.waits_for, step.deadline_at = status, self.now, "", None
+        step.is_dead_letter = False
+        if status == StepStatus.SUCCEEDED:
+            step.error = step.error_class = ""
+        self._note(step)
+
+    def _release(self, step: Step) -> None:
+        step.worker_id = step.sending_since = step.due_at = None
+        step.has_reserved_slot = step.repeats_uncertain = False
+
+    def _note(self, step: Step) -> None:
+        self._changed[step.pk] = step
+        self._touched_runs.add(step.run_id)
+
+
+def has_ended(step: Step) -> bool:
+    """Return whether nothing more will happen to the step by itself."""
+    return step.status in STEP_ENDED
