@@ -287,8 +287,6 @@ class PlatformClient:
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self._broken_off(request, error, exchange) from None
         response.elapsed = time.monotonic() - started
-        if request.method not in SAFE_METHODS and response.is_success:
-            self.has_written = True
         self._logged(request, response)
         return response
 
@@ -362,9 +360,10 @@ class PlatformClient:
                 # No credentials went along: what a stranger's address wants of us says nothing about ours.
                 error = Forbidden(error.message, status_code=error.status_code)
         if error is None:
+            # Only now: some platforms say 200 and mean no.
+            if response.method not in SAFE_METHODS and response.is_success:
+                self.has_written = True
             return response
-        if error.may_have_reached:
-            self.has_written = True
         raise error
 
     def _logged(self, request: httpx.Request, response: Response) -> None:

@@ -1,0 +1,354 @@
+"""Makes a claimed step ready for its call, or decides that there is none to make.
+
+Reads everything for a batch of steps of one organization with a handful of queries. Decides in this order: is the
+run over, does the condition hold, which integration, is it reachable, do the parameters render and fit, has the
+platform room for the call.
+"""
+
+import uuid
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import transaction
+from pydantic import BaseModel, ValidationError
+
+from audit.redaction import Redactor
+from integrations import circuit, limits, lookup, registry
+from integrations.base import BaseIntegration
+from integrations.connecting import connect, connect_with
+from integrations.credentials import open_credentials, secret_values
+from integrations.errors import IntegrationError, InvalidInput, Transient, Uncertain
+from integrations.models import Integration
+from integrations.specs import ActionSpec, Call, Result
+from rules.claims import Claimed
+from rules.compiled import CompiledRule, CompiledStep, compiled_version
+from rules.context import outcome_of, roots_for
+from rules.expressions import ExpressionError
+from rules.models import EventContent, RunContent, Step, StepContent, StepStatus
+from rules.models.history import RUN_ENDED
+from rules.rendering import render
+from rules.retry import AwaitCredentials
+from rules.settling import Settlement
+from supportops import clock
+from supportops.tenancy.models import Organization
+from supportops.tenancy.scope import current_organization_id
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Prepared:
+    """A call that can be made: connector, action and validated parameters, and what its outcome is written with."""
+
+    step: Step
+    compiled: CompiledStep
+    connector: type[BaseIntegration]
+    spec: ActionSpec
+    data: BaseModel
+    integration_id: uuid.UUID | None
+    lane: Hashable
+    may_repeat: bool
+    redactor: Redactor
+    shown_parameters: Any
+    buckets: Sequence[limits.Bucket] = ()
+    warnings: Sequence[str] = ()
+    number: int = 0
+    _connect: Any = None
+    _instance: BaseIntegration | None = field(default=None, repr=False)
+
+    def run(self) -> Result:
+        """Make the call. Raises IntegrationError."""
+        self._instance = instance = self._connect(
+            Call(
+                organization_id=str(self.step.organization_id),
+                integration_id=str(self.integration_id or ""),
+                action=self.spec.name,
+                idempotency_key=str(self.step.pk),
+                attempt=self.number,
+                deadline=self.compiled.timeout,
+                trace_id=self.step.run.trace_id,
+            )
+        )
+        if self.step.repeats_uncertain and self.spec.find_earlier:
+            earlier = instance.call_handler(self.spec.find_earlier, self.data)
+            if earlier.data is not None:
+                return earlier
+        try:
+            return instance.call_handler(self.spec.handler, self.data)
+        except Transient as error:
+            # An earlier request of this call went through: the call as a whole cannot simply be made again.
+            if instance.http.has_written and not self.may_repeat:
+                raise Uncertain(f"{error.message} Part of the action may be done.", status_code=error.status_code) from error
+            raise
+
+    def status_code(self) -> int | None:
+        """Return the HTTP status of the call's last answer, None where there was none."""
+        return self._instance.http.last_status if self._instance is not None else None
+
+    def rate_limit(self) -> dict[str, Any] | None:
+        """Return what the platform's headers said of its limits."""
+        return self._instance.http.rate_limit if self._instance is not None else None
+
+    def output_of(self, result: Result) -> Any:
+        """Return what is kept of an answer, masked; it may be too large to keep."""
+        return _bounded(self.mask(result.data))
+
+    def mask(self, value: Any) -> Any:
+        """Return a JSON value without the integration's secrets."""
+        return self.redactor.value(value)
+
+    def mask_text(self, text: str) -> str:
+        """Return a text without the integration's secrets."""
+        return self.redactor.text(text)
+
+
+class _NotNow(Exception):
+    """The step's call has to wait; nothing is wrong."""
+
+    def __init__(self, until: datetime, *, reserved: bool = False) -> None:
+        super().__init__()
+        self.until, self.reserved = until, reserved
+
+
+class _Waits(Exception):
+    """The step waits for new credentials."""
+
+
+def prepare(claimed: Sequence[Claimed]) -> list[Prepared]:
+    """Return the calls to make for claimed steps of the organization in scope; settle the others here."""
+    batch = _Batch(claimed)
+    prepared: list[Prepared] = []
+    settle: list[tuple[Step, Any]] = []
+    for step in batch.steps:
+        try:
+            prepared.append(batch.prepare(step))
+        except _Decision as decision:
+            settle.append((step, decision))
+        except Exception as error:  # poison fails alone
+            log.exception("step.not_prepared", step=str(step.pk))
+            settle.append((step, _Failed(type(error).__name__, f"{type(error).__name__}: {error}"[:1000])))
+    if settle:
+        _settle(settle, batch)
+    return prepared
+
+
+class _Decision(Exception):
+    """There is no call to make now."""
+
+    def settle(self, settlement: Settlement, row: Step) -> None:
+        raise NotImplementedError
+
+
+class _Failed(_Decision):
+    def __init__(self, error_class: str, message: str, shown: Any = None) -> None:
+        super().__init__(message)
+        self.error_class, self.message, self.shown = error_class, message, shown
+
+    def settle(self, settlement: Settlement, row: Step) -> None:
+        compiled = compiled_version(settlement.runs[row.run_id].version_id).step(row.name)
+        goes_on = compiled.on_failure == "continue" or compiled.optional
+        settlement.fail(row, self.error_class, self.message, goes_on=goes_on)
+        if self.shown is not None:
+            settlement.keep(row, parameters=self.shown)
+
+
+class _Skipped(_Decision):
+    def settle(self, settlement: Settlement, row: Step) -> None:
+        settlement.skip(row, "Its condition was not met.")
+
+
+class _Cancelled(_Decision):
+    def settle(self, settlement: Settlement, row: Step) -> None:
+        settlement.cancel(row)
+
+
+class _PutBack(_Decision):
+    def __init__(self, until: datetime, *, has_reserved_slot: bool = False) -> None:
+        super().__init__()
+        self.until, self.has_reserved_slot = until, has_reserved_slot
+
+    def settle(self, settlement: Settlement, row: Step) -> None:
+        settlement.put_back(row, self.until, has_reserved_slot=self.has_reserved_slot)
+
+
+class _AwaitsCredentials(_Decision):
+    def settle(self, settlement: Settlement, row: Step) -> None:
+        settlement.move(row, AwaitCredentials(), "CredentialsRejected", "Waits for new credentials.")
+
+
+def _settle(decided: Iterable[tuple[Step, _Decision]], batch: "_Batch") -> None:
+    with transaction.atomic():
+        settlement = Settlement(step.run_id for step, _ in decided)
+        for step, decision in decided:
+            row = settlement.steps[step.pk]
+            if row.fence == step.fence and row.status == StepStatus.RUNNING:
+                decision.settle(settlement, row)
+        settlement.close()
+
+
+class _Batch:
+    """What preparing several steps of one organization needs, read at once."""
+
+    def __init__(self, claimed: Sequence[Claimed]) -> None:
+        self.now = clock.now()
+        fences = {item.id: item.fence for item in claimed}
+        rows = Step.objects.select_related("run__rule", "run__event").filter(pk__in=fences)
+        by_id = {row.pk: row for row in rows if row.fence == fences[row.pk]}
+        # In the order of planning, so that calls to one platform leave in it.
+        self.steps = sorted(by_id.values(), key=lambda step: (step.run.sequence, step.position))
+        runs = {step.run_id: step.run for step in self.steps}
+        self._payloads: Mapping[uuid.UUID, Any] = {
+            content.pk: content.payload
+            for content in EventContent.objects.filter(pk__in={r.event_id for r in runs.values() if r.event_id})
+        }
+        self._inputs = {row.pk: row.inputs for row in RunContent.objects.filter(pk__in=runs)}
+        self._earlier = self._earlier_steps(runs)
+        self._integrations = lookup.Integrations()
+        self._organization = Organization.objects.get(pk=current_organization_id())
+        self._gates = circuit.gate(self._integrations.ids(), self.now)
+        self._redactors: dict[uuid.UUID | None, Redactor] = {}
+
+    def prepare(self, step: Step) -> Prepared:
+        """Return the call of `step`. Raises a _Decision when there is none to make."""
+        if step.run.cancel_requested_at is not None or step.run.status in RUN_ENDED:
+            raise _Cancelled
+        compiled_rule = compiled_version(step.run.version_id)
+        compiled = compiled_rule.step(step.name)
+        roots = self._roots(step, compiled_rule)
+        self._check_condition(compiled, roots)
+        connector, spec, integration = self._target(step, compiled)
+        roots["integration"] = {"id": str(integration.pk), "name": integration.name} if integration else {}
+        redactor = self._redactor(connector, integration)
+        rendered, warnings = self._render(compiled, spec, roots)
+        shown = redactor.value(rendered)
+        data = self._validated(spec, rendered, shown, redactor)
+        prepared = Prepared(
+            step=step,
+            compiled=compiled,
+            connector=connector,
+            spec=spec,
+            data=data,
+            integration_id=integration.pk if integration else None,
+            lane=integration.pk if integration else (step.organization_id, connector.key),
+            may_repeat=spec.may_repeat_with(data),
+            redactor=redactor,
+            shown_parameters=shown,
+            warnings=[redactor.text(warning) for warning in warnings],
+        )
+        prepared._connect = self._connector(connector, integration)
+        self._wait_for_platform(prepared, integration)
+        return prepared
+
+    # --- the parts, in order ----------------------------------------------------------------------------------
+    def _roots(self, step: Step, rule: CompiledRule) -> dict[str, Any]:
+        event = step.run.event
+        return roots_for(
+            step.run,
+            rule_name=step.run.rule.name,
+            organization={"id": str(self._organization.pk), "slug": self._organization.slug, "name": self._organization.name},
+            event=event,
+            payload=self._payloads.get(event.pk) if event else None,
+            subjects=rule.subjects(event.platform, event.type) if event else (),
+            inputs=self._inputs.get(step.run_id, {}),
+            steps=self._earlier.get(step.run_id, {}),
+        )
+
+    def _check_condition(self, compiled: CompiledStep, roots: Mapping[str, Any]) -> None:
+        if compiled.condition is None:
+            return
+        try:
+            is_met = compiled.condition.holds(roots)
+        except ExpressionError as error:
+            raise _Failed("InvalidInput", f"The condition could not be evaluated: {error}") from None
+        if not is_met:
+            raise _Skipped
+
+    def _target(
+        self, step: Step, compiled: CompiledStep
+    ) -> tuple[type[BaseIntegration], ActionSpec, Integration | None]:
+        try:
+            connector, spec = registry.action(step.platform, step.action)
+            if connector.is_generic:
+                return connector, spec, None
+            integration = self._integrations.find(step.platform, compiled.integration, step.run.environment)
+        except (registry.UnknownPlatform, IntegrationError) as error:
+            raise _Failed("InvalidInput", str(error)) from None
+        gate = self._gates.get(integration.pk)
+        if gate is not None and gate.credentials_rejected:
+            raise _AwaitsCredentials
+        if gate is not None and gate.until is not None:
+            raise _PutBack(gate.until)
+        return connector, spec, integration
+
+    def _render(
+        self, compiled: CompiledStep, spec: ActionSpec, roots: Mapping[str, Any]
+    ) -> tuple[Any, Sequence[str]]:
+        try:
+            rendered = render(compiled.parameters, roots, model=spec.model, strict=compiled.strict)
+        except ExpressionError as error:
+            raise _Failed("InvalidInput", str(error)) from None
+        return rendered.value, rendered.warnings
+
+    def _validated(self, spec: ActionSpec, rendered: Any, shown: Any, redactor: Redactor) -> BaseModel:
+        try:
+            return spec.model.model_validate(rendered)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"parameters.{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+                for item in error.errors(include_input=False, include_url=False)[:5]
+            )
+            raise _Failed("InvalidInput", redactor.text(problems), shown) from None
+
+    def _wait_for_platform(self, prepared: Prepared, integration: Integration | None) -> None:
+        if integration is None:
+            return
+        prepared.buckets = limits.limits_for(prepared.connector, integration, prepared.spec.name, prepared.data)
+        if not prepared.buckets or prepared.step.has_reserved_slot:
+            return
+        grant = limits.reserve(prepared.buckets, self.now)
+        if grant.at is not None and grant.at > self.now:
+            raise _PutBack(grant.at, has_reserved_slot=grant.reserved)
+
+    # --- what the parts need ----------------------------------------------------------------------------------
+    def _earlier_steps(self, runs: Mapping[uuid.UUID, Any]) -> dict[uuid.UUID, dict[str, Any]]:
+        several = [run_id for run_id, run in runs.items() if len(compiled_version(run.version_id).steps) > 1]
+        if not several:
+            return {}
+        outputs = {
+            row.pk: row.output
+            for row in StepContent.objects.filter(step__run_id__in=several, step__status=StepStatus.SUCCEEDED)
+        }
+        earlier: dict[uuid.UUID, dict[str, Any]] = {}
+        for row in Step.objects.filter(run_id__in=several).order_by("position"):
+            earlier.setdefault(row.run_id, {})[row.name] = outcome_of(row, outputs.get(row.pk))
+        return earlier
+
+    def _redactor(self, connector: type[BaseIntegration], integration: Integration | None) -> Redactor:
+        key = integration.pk if integration else None
+        if key not in self._redactors:
+            secrets = secret_values(connector, open_credentials(integration)) if integration else []
+            self._redactors[key] = Redactor(secrets)
+        return self._redactors[key]
+
+    def _connector(self, connector: type[BaseIntegration], integration: Integration | None) -> Any:
+        if integration is None:
+            return lambda call: connect_with(connector, {}, {}, call=call)
+        # Opened here, in the thread that may use the database; the call itself runs in another one.
+        credentials = open_credentials(integration)
+        return lambda call: connect_with(connector, credentials, integration.config, call=call)
+
+
+# How much of an answer is kept with the step.
+MOST_OUTPUT_BYTES = 256 * 1024
+
+
+def _bounded(value: Any) -> Any:
+    from supportops import odd_json
+
+    size = len(odd_json.dumps(value))
+    if size <= MOST_OUTPUT_BYTES:
+        return value
+    return {"truncated": True, "bytes": size, "beginning": odd_json.dumps(value)[:4000].decode("utf-8", "ignore")}
