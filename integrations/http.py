@@ -83,6 +83,7 @@ class PlatformClient:
     A connector's `authorize` sets `headers`, `params` or `auth`, which go with every request that is signed in.
     `rate_limit` is what the last answer's headers said; `has_written` whether a request that changes something was
     taken by the platform or may have been: from then on the call as a whole cannot simply be made again.
+    `last_status` is the HTTP status of the last answer.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class PlatformClient:
         self.has_credentials = has_credentials
         self.rate_limit: dict[str, Any] | None = None
         self.has_written = False
+        self.last_status: int | None = None
         self._bases = dict(bases or {})
         self._call = call or Call()
         self._secrets = set(secrets)
@@ -287,6 +289,7 @@ class PlatformClient:
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self._broken_off(request, error, exchange) from None
         response.elapsed = time.monotonic() - started
+        self.last_status = response.status_code
         self._logged(request, response)
         return response
 

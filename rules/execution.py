@@ -18,7 +18,7 @@ from integrations import health, limits
 from integrations.errors import IntegrationError, Permanent, RateLimited, Transient, Uncertain
 from integrations.specs import Result
 from rules import claims, workers
-from rules.models import Attempt, AttemptStatus, Step, StepStatus
+from rules.models import Attempt, AttemptStatus, Step, StepContent, StepStatus
 from rules.preparing import Prepared, prepare
 from rules.pump import Job, Pump
 from rules.retry import RetryAt, next_move
@@ -107,7 +107,8 @@ def call(prepared: Prepared) -> Outcome:
     try:
         outcome.result = prepared.run()
         if not outcome.result.success:
-            outcome.error = Permanent(outcome.result.message or "The action reported a failure.", data=outcome.result.data)
+            message = outcome.result.message or "The action reported a failure."
+            outcome.error = Permanent(message, data=outcome.result.data)
     except IntegrationError as error:
         outcome.error = error
     except Exception as error:  # whatever a connector raises fails its own step alone
@@ -147,6 +148,15 @@ def _begin(jobs: Sequence[Job]) -> list[Job]:
         [row for _, row in owned], ("sending_since", "attempts_made", "started_at", "may_repeat", "integration")
     )
     Attempt.objects.bulk_create(attempts)
+    StepContent.objects.bulk_create(
+        [
+            StepContent(step_id=row.pk, parameters=job.work.prepared.shown_parameters, warnings=job.work.prepared.warnings)
+            for job, row in owned
+        ],
+        update_conflicts=True,
+        unique_fields=["step"],
+        update_fields=["parameters", "warnings"],
+    )
     return [job for job, _ in owned]
 
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from audit.redaction import Redactor
 from integrations import circuit, limits, lookup, registry
 from integrations.base import BaseIntegration
-from integrations.connecting import connect, connect_with
+from integrations.connecting import connect_with
 from integrations.credentials import open_credentials, secret_values
 from integrations.errors import IntegrationError, InvalidInput, Transient, Uncertain
 from integrations.models import Integration
@@ -32,7 +32,7 @@ from rules.models.history import RUN_ENDED
 from rules.rendering import render
 from rules.retry import AwaitCredentials
 from rules.settling import Settlement
-from supportops import clock
+from supportops import clock, odd_json
 from supportops.tenancy.models import Organization
 from supportops.tenancy.scope import current_organization_id
 
@@ -103,18 +103,6 @@ class Prepared:
     def mask_text(self, text: str) -> str:
         """Return a text without the integration's secrets."""
         return self.redactor.text(text)
-
-
-class _NotNow(Exception):
-    """The step's call has to wait; nothing is wrong."""
-
-    def __init__(self, until: datetime, *, reserved: bool = False) -> None:
-        super().__init__()
-        self.until, self.reserved = until, reserved
-
-
-class _Waits(Exception):
-    """The step waits for new credentials."""
 
 
 def prepare(claimed: Sequence[Claimed]) -> list[Prepared]:
@@ -270,7 +258,7 @@ class _Batch:
         self, step: Step, compiled: CompiledStep
     ) -> tuple[type[BaseIntegration], ActionSpec, Integration | None]:
         try:
-            connector, spec = registry.action(step.platform, step.action)
+            connector, spec = lookup.action_of(step.platform, step.action)
             if connector.is_generic:
                 return connector, spec, None
             integration = self._integrations.find(step.platform, compiled.integration, step.run.environment)
@@ -346,8 +334,6 @@ MOST_OUTPUT_BYTES = 256 * 1024
 
 
 def _bounded(value: Any) -> Any:
-    from supportops import odd_json
-
     size = len(odd_json.dumps(value))
     if size <= MOST_OUTPUT_BYTES:
         return value

@@ -1,0 +1,184 @@
+"""Rule documents made ready for work: parsed once per version, kept per process.
+
+A cache by version, never state: a version is frozen, and an organization's set of rules is loaded again when the
+organization's version number has moved on.
+"""
+
+import threading
+import uuid
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from integrations import registry
+from integrations.models import Integration
+from rules.conditions import compile_conditions
+from rules.document import RuleDocument
+from rules.expressions import Condition, compile_condition
+from rules.flow import needs_in_sequence
+from rules.index import IndexedRule, RuleIndex
+from rules.models import Rule, RuleVersion
+from rules.nodes import Node
+from rules.retry import RetryPolicy
+from supportops.tenancy.scope import current_organization_id
+
+
+@dataclass(frozen=True)
+class CompiledStep:
+    """One step of a document."""
+
+    name: str
+    platform: str
+    action: str
+    integration: str | None
+    parameters: dict[str, Any]
+    condition: Condition | None
+    on_failure: str
+    on_uncertain: str
+    retry: RetryPolicy
+    timeout: float
+    optional: bool
+    strict: bool
+
+
+@dataclass(frozen=True)
+class CompiledRule:
+    """One version of a rule."""
+
+    rule_id: uuid.UUID
+    version_id: uuid.UUID
+    document: RuleDocument
+    node: Node
+    steps: tuple[CompiledStep, ...]
+    needs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def _by_name(self) -> dict[str, CompiledStep]:
+        return {step.name: step for step in self.steps}
+
+    def step(self, name: str) -> CompiledStep:
+        """Return a step by its id in the document."""
+        return self._by_name[name]
+
+    def subjects(self, platform: str, event_type: str) -> tuple[str, ...]:
+        """Return the names by which expressions call the event's main object."""
+        return subjects_of(platform, event_type)
+
+
+def subjects_of(platform: str, event_type: str) -> tuple[str, ...]:
+    """Return the name of the main object of an event type as a tuple; empty where it has none."""
+    try:
+        spec = registry.get(platform).event_spec(event_type)
+    except registry.UnknownPlatform:
+        return ()
+    return (spec.subject,) if spec is not None and spec.subject else ()
+
+
+class OrganizationRules:
+    """The enabled rules of one organization at one version number, indexed."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        live = Rule.objects.filter(is_enabled=True, deleted_at__isnull=True)
+        numbers = dict(live.values_list("pk", "version"))
+        rows = RuleVersion.objects.filter(rule_id__in=numbers).order_by("rule_id", "number")
+        current = [row for row in rows if row.number == numbers[row.rule_id]]
+        self.rules = {row.rule_id: _remembered(row) for row in current}
+        integrations = {row.name: row.pk for row in Integration.objects.only("id", "name")}
+        self.index = RuleIndex(_indexed(rule, integrations) for rule in self.rules.values() if rule.document.listens)
+
+
+_MOST_VERSIONS = 20_000
+_versions: "OrderedDict[uuid.UUID, CompiledRule]" = OrderedDict()
+_organizations: dict[uuid.UUID, OrganizationRules] = {}
+_lock = threading.RLock()
+
+
+def rules_of_organization(version: int) -> OrganizationRules:
+    """Return the rules of the organization in scope at `version` (Organization.rules_version)."""
+    organization_id = current_organization_id()
+    with _lock:
+        known = _organizations.get(organization_id)
+        if known is None or known.version != version:
+            known = _organizations[organization_id] = OrganizationRules(version)
+        return known
+
+
+def compiled_version(version_id: uuid.UUID) -> CompiledRule:
+    """Return a version of a rule of the organization in scope."""
+    with _lock:
+        known = _versions.get(version_id)
+        if known is not None:
+            _versions.move_to_end(version_id)
+            return known
+    return _remembered(RuleVersion.objects.get(pk=version_id))
+
+
+def compile_rule(rule_id: uuid.UUID, version_id: uuid.UUID, typed: dict[str, Any]) -> CompiledRule:
+    """Return a document made ready. It must have passed rules.document.check."""
+    document = RuleDocument.model_validate(typed)
+    steps = tuple(
+        CompiledStep(
+            name=step.name,
+            platform=step.platform or "",
+            action=step.action,
+            integration=step.integration,
+            parameters=step.parameters,
+            condition=compile_condition(step.condition) if step.condition is not None else None,
+            on_failure=step.on_failure,
+            on_uncertain=step.on_uncertain,
+            retry=step.retry_policy(),
+            timeout=step.timeout_seconds,
+            optional=step.optional,
+            strict=step.strict,
+        )
+        for step in document.named_steps()
+    )
+    return CompiledRule(
+        rule_id=rule_id,
+        version_id=version_id,
+        document=document,
+        node=compile_conditions(document.conditions, schema=document.schema()),
+        steps=steps,
+        needs=needs_in_sequence([step.name for step in steps]),
+    )
+
+
+def forget() -> None:
+    """Empty the caches, for tests."""
+    with _lock:
+        _versions.clear()
+        _organizations.clear()
+
+
+def _remembered(row: RuleVersion) -> CompiledRule:
+    with _lock:
+        known = _versions.get(row.pk)
+        if known is None:
+            known = _versions[row.pk] = compile_rule(row.rule_id, row.pk, row.document)
+            if len(_versions) > _MOST_VERSIONS:
+                _versions.popitem(last=False)
+        return known
+
+
+def _indexed(rule: CompiledRule, integrations: dict[str, uuid.UUID]) -> IndexedRule:
+    trigger = rule.document.trigger
+    reference = trigger.integration
+    integration_id = integrations.get(reference) or _uuid(reference) if reference else None
+    return IndexedRule(
+        key=rule.rule_id,
+        platform=trigger.platform,
+        events=tuple(trigger.events),
+        integration_id=integration_id,
+        environment=trigger.environment,
+        node=rule.node,
+    )
+
+
+def _uuid(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        # Named integration is gone: this rule hears of no account until one has that name again.
+        return uuid.UUID(int=0)

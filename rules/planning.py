@@ -1,0 +1,263 @@
+"""Third stop: an event becomes verdicts, and for each rule that matched a Run with its Steps.
+
+Comes from webhooks.processing, goes to execution. Everything here is written in the caller's transaction.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Max
+
+from integrations import registry, specs
+from integrations.usage import Tally
+from rules import sequence, wake
+from rules.compiled import CompiledRule, OrganizationRules, rules_of_organization
+from rules.conditions import Facts
+from rules.models import (
+    Event,
+    EventContent,
+    Run,
+    RunContent,
+    Step,
+    Verdict,
+    VerdictOutcome,
+)
+from supportops import clock
+from supportops.ids import new_id
+from supportops.tenancy.models import Organization
+from supportops.tenancy.scope import current_organization_id
+
+LATE_AFTER = timedelta(days=1)
+DEEPEST_CHAIN = 5
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """An event that is to be planned. `key` recognises a repeat within the organization."""
+
+    event: specs.Event
+    platform: str
+    key: str
+    received_at: datetime
+    integration_id: uuid.UUID | None = None
+    environment: str = ""
+    delivery_id: uuid.UUID | None = None
+    trace_id: str = ""
+    source: str = "webhook"
+    # How many of our own steps led here.
+    depth: int = 0
+    provenance: Mapping[str, Any] | None = None
+    is_late: bool = False
+    # A replay plans a known event anew: its id, and what makes the new runs distinct.
+    replays: uuid.UUID | None = None
+
+
+@dataclass
+class Planned:
+    """What planning made of one event."""
+
+    event_id: uuid.UUID
+    is_repeat: bool = False
+    considered: int = 0
+    matched: int = 0
+    run_ids: list[uuid.UUID] = field(default_factory=list)
+
+
+def plan(incoming: Sequence[Incoming]) -> list[Planned]:
+    """Write events, verdicts, runs and steps of the organization in scope, and return what came of each event."""
+    organization = Organization.objects.only("id", "rules_version").get(pk=current_organization_id())
+    rules = rules_of_organization(organization.rules_version)
+    known = dict(Event.objects.filter(key__in=[item.key for item in incoming]).values_list("key", "pk"))
+    latest = _latest_of_objects(incoming)
+    rows = _Rows(organization.pk, organization.rules_version, rules)
+    planned = []
+    for item in incoming:
+        if item.replays is None and item.key in known:
+            planned.append(Planned(known[item.key], is_repeat=True))
+            continue
+        planned.append(rows.add(item, latest))
+        known[item.key] = planned[-1].event_id
+    rows.write()
+    return planned
+
+
+class _Rows:
+    """Gathers the rows of a batch and writes each table once."""
+
+    def __init__(self, organization_id: uuid.UUID, version: int, rules: OrganizationRules) -> None:
+        self._own = {"organization_id": organization_id}
+        self._version, self._rules = version, rules
+        self.now = clock.now()
+        self.events: list[Event] = []
+        self.contents: list[EventContent] = []
+        self.verdicts: list[Verdict] = []
+        self.runs: list[Run] = []
+        self.run_contents: list[RunContent] = []
+        self.steps: list[Step] = []
+        self.tally = Tally()
+
+    def add(self, item: Incoming, latest: Mapping[str, datetime]) -> Planned:
+        """Match one event and gather what follows from it."""
+        event_row = self._event(item, latest)
+        facts = facts_of(item.platform, item.event, self.now)
+        matches = self._rules.index.match(
+            item.platform, item.event.type, item.integration_id, item.environment or None, facts
+        )
+        considered = self._rules.index.considered(
+            item.platform, item.event.type, item.integration_id, item.environment or None
+        )
+        event_row.rules_considered = considered
+        planned = Planned(event_row.pk, considered=considered)
+        if item.integration_id is not None:
+            self.tally.add(("integration", item.integration_id), "received")
+        for rule_id, outcome in matches:
+            rule = self._rules.rules[rule_id]
+            reason = _why_suppressed(rule, event_row)
+            if outcome == VerdictOutcome.MATCHED and reason:
+                outcome = VerdictOutcome.SUPPRESSED
+            if item.replays is None:
+                self.verdicts.append(
+                    Verdict(
+                        id=new_id(),
+                        **self._own,
+                        event_id=event_row.pk,
+                        rule_id=rule_id,
+                        version_id=rule.version_id,
+                        outcome=outcome,
+                        reason=reason,
+                        created_at=self.now,
+                    )
+                )
+            if outcome == VerdictOutcome.MATCHED:
+                planned.matched += 1
+                planned.run_ids.append(self._run(rule, item, event_row))
+                self.tally.add(("rule", rule_id), "matched")
+        return planned
+
+    def _event(self, item: Incoming, latest: Mapping[str, datetime]) -> Event:
+        event = item.event
+        occurred_at = event.occurred_at or item.received_at
+        newest = latest.get(event.external_id)
+        row = Event(
+            id=item.replays or new_id(),
+            **self._own,
+            delivery_id=item.delivery_id,
+            integration_id=item.integration_id,
+            platform=item.platform,
+            type=event.type[:120],
+            external_id=event.external_id[:200],
+            key=item.key,
+            occurred_at=occurred_at,
+            received_at=item.received_at,
+            source=item.source,
+            is_late=item.is_late or item.received_at - occurred_at > LATE_AFTER,
+            is_out_of_order=newest is not None and occurred_at < newest,
+            depth=item.depth,
+            rules_version=self._version,
+            trace_id=item.trace_id,
+        )
+        if item.replays is None:
+            self.events.append(row)
+            self.contents.append(
+                EventContent(
+                    event_id=row.pk,
+                    payload=event.payload,
+                    changed=event.changed,
+                    provenance=dict(item.provenance) if item.provenance else None,
+                    created_at=self.now,
+                )
+            )
+        return row
+
+    def _run(self, rule: CompiledRule, item: Incoming, event: Event) -> uuid.UUID:
+        run = Run(
+            id=new_id(),
+            **self._own,
+            rule_id=rule.rule_id,
+            version_id=rule.version_id,
+            event_id=event.pk,
+            delivery_id=item.delivery_id,
+            cause="event" if item.replays is None else "replay",
+            key=run_key(event.pk, rule.rule_id, item.delivery_id if item.replays else None),
+            environment=rule.document.trigger.environment or item.environment,
+            depth=item.depth,
+            created_at=self.now,
+            trace_id=item.trace_id,
+        )
+        self.runs.append(run)
+        self.run_contents.append(RunContent(run_id=run.pk, inputs={}, created_at=self.now))
+        self.steps += steps_of(run, rule, self.now)
+        self.tally.add(("rule", rule.rule_id), "runs")
+        return run.pk
+
+    def write(self) -> None:
+        """Write everything, parents first."""
+        for run, number in zip(self.runs, sequence.take(len(self.runs)), strict=True):
+            run.sequence = number
+        Event.objects.bulk_create(self.events)
+        EventContent.objects.bulk_create(self.contents)
+        Verdict.objects.bulk_create(self.verdicts)
+        Run.objects.bulk_create(self.runs)
+        RunContent.objects.bulk_create(self.run_contents)
+        Step.objects.bulk_create(self.steps)
+        self.tally.write()
+        if self.steps:
+            wake.perform()
+
+
+def facts_of(platform: str, event: specs.Event, now: datetime) -> Facts:
+    """Return what conditions are asked about, the same for matching, trial and explanation."""
+    spec = registry.get(platform).event_spec(event.type)
+    return Facts(event.payload, spec.subject if spec else "", event.changed, now)
+
+
+def steps_of(run: Run, rule: CompiledRule, now: datetime) -> list[Step]:
+    """Return the rows of a run's steps; those that need no other one are due at once."""
+    return [
+        Step(
+            id=new_id(),
+            organization_id=run.organization_id,
+            run_id=run.pk,
+            position=position,
+            name=step.name,
+            platform=step.platform,
+            action=step.action,
+            due_at=None if rule.needs[step.name] else now,
+        )
+        for position, step in enumerate(rule.steps)
+    ]
+
+
+def run_key(event_id: uuid.UUID, rule_id: uuid.UUID, replay: uuid.UUID | None = None) -> str:
+    """Return what makes planning the same rule on the same event twice impossible."""
+    return f"{event_id.hex}:{rule_id.hex}" + (f":{replay.hex}" if replay else "")
+
+
+def _why_suppressed(rule: CompiledRule, event: Event) -> str:
+    if event.is_late and rule.document.late == "skip":
+        return "The event is late, and this rule skips late events."
+    if event.depth > DEEPEST_CHAIN:
+        return f"Our own actions led to this event over {event.depth} rules in a row: the chain ends here."
+    return ""
+
+
+def _latest_of_objects(incoming: Sequence[Incoming]) -> dict[str, datetime]:
+    """Return for the objects that events are about when the newest event known so far occurred."""
+    dated = {
+        item.event.external_id: item.integration_id
+        for item in incoming
+        if item.event.external_id and item.event.occurred_at is not None and item.integration_id is not None
+    }
+    if not dated:
+        return {}
+    rows = (
+        Event.objects.filter(external_id__in=dated, integration_id__in=set(dated.values()))
+        .values("external_id", "integration_id")
+        .annotate(newest=Max("occurred_at"))
+    )
+    return {
+        row["external_id"]: row["newest"] for row in rows if dated[row["external_id"]] == row["integration_id"]
+    }

@@ -1,0 +1,384 @@
+"""Second stop: a stored Delivery becomes Events. Comes from receiving, goes to rules.planning.
+
+Parsing and matching of a delivery that breaks fail that delivery alone. Where a webhook is only a hint, the object is
+fetched first (`enrich`), in a slot, outside any transaction; a failure there is retried like a step.
+"""
+
+import asyncio
+import hashlib
+import inspect
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+
+from integrations import circuit, health, limits, registry
+from integrations.base import BaseIntegration
+from integrations.connecting import bare, connect
+from integrations.endpoints import address_of
+from integrations.errors import CredentialsRejected, IntegrationError, Permanent, Transient, Uncertain
+from integrations.specs import Call, Event, WebhookRequest
+from rules import claims, workers
+from rules.models import Run, Step
+from rules.planning import Incoming, Planned, plan
+from rules.pump import Job, Pump
+from rules.retry import RetryPolicy, backoff
+from supportops import clock, odd_json
+from supportops.bulk import write_rows
+from supportops.ids import new_id
+from supportops.tenancy.scope import working_for
+from webhooks.models import Delivery, DeliveryStatus
+from webhooks.receiving import parse
+
+log = structlog.get_logger()
+
+RETRY = RetryPolicy()
+CREDENTIALS_WAIT = timedelta(hours=72)
+_FIELDS = ("status", "reason", "event_type", "processed_at", "due_at", "worker_id", "attempts_made")
+
+
+@dataclass
+class _Parsed:
+    """A delivery on its way: the row, its connector, and the events found in it."""
+
+    delivery: Delivery
+    connector: type[BaseIntegration]
+    events: list[Event] = field(default_factory=list)
+    error: IntegrationError | None = None
+    is_hint: bool = False
+
+
+class DeliverySource:
+    """Deliveries for a pump. What needs no call is planned at once."""
+
+    def __init__(self) -> None:
+        self._table = claims.Claimable(Delivery)
+
+    def claim(self, room: int, without: Collection[uuid.UUID]) -> Sequence[Job]:
+        claimed = claims.claim(self._table, workers.this_worker_id(), room, clock.now(), _turns, without=without)
+        jobs: list[Job] = []
+        for organization_id, ids in _by_organization(claimed):
+            with working_for(organization_id):
+                jobs += self._process(organization_id, ids)
+        return jobs
+
+    def _process(self, organization_id: uuid.UUID, ids: dict[uuid.UUID, int]) -> list[Job]:
+        rows = Delivery.objects.select_related("body", "integration__environment", "endpoint").filter(pk__in=ids)
+        parsed = [_parsed(row) for row in rows if row.fence == ids[row.pk]]
+        hints = [item for item in parsed if item.is_hint and item.events and item.error is None]
+        settle([item for item in parsed if item not in hints])
+        return [job for item in hints if (job := self._enriching(organization_id, item)) is not None]
+
+    def _enriching(self, organization_id: uuid.UUID, item: _Parsed) -> Job | None:
+        """Return the job that fetches the object a hint speaks of, None when that has to wait."""
+        delivery, integration = item.delivery, item.delivery.integration
+        if integration is None:
+            item.error = Permanent("The integration of this delivery is gone.")
+            settle([item])
+            return None
+        now = clock.now()
+        gate = circuit.gate([integration.pk], now).get(integration.pk)
+        if gate is not None and gate.until is not None:
+            _put_back(delivery, gate.until)
+            return None
+        grant = limits.reserve(limits.limits_for(item.connector, integration, "enrich", None), now)
+        if grant.at is not None and grant.at > now:
+            _put_back(delivery, grant.at)
+            return None
+        call = Call(
+            organization_id=str(organization_id),
+            integration_id=str(integration.pk),
+            action="enrich",
+            idempotency_key=str(delivery.pk),
+            trace_id=delivery.trace_id,
+        )
+        instance = connect(integration, call=call)
+        return Job(organization_id, integration.pk, lambda: _enriched(instance, item), item, self)
+
+    def begin(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        return jobs
+
+    def finish(self, done: Sequence[tuple[Job, _Parsed]]) -> Sequence[tuple[Job, _Parsed]]:
+        unwritten: list[tuple[Job, _Parsed]] = []
+        groups: dict[uuid.UUID, list[tuple[Job, _Parsed]]] = defaultdict(list)
+        for pair in done:
+            groups[pair[0].organization_id].append(pair)
+        for organization_id, pairs in groups.items():
+            with working_for(organization_id):
+                try:
+                    _note_health([item for _, item in pairs])
+                    settle([item for _, item in pairs])
+                except (OperationalError, InterfaceError):
+                    connection.close()
+                    unwritten += pairs
+        return unwritten
+
+
+_turns = claims.Turns()
+
+
+def process_due(sources: Sequence[Any] = (), seconds: float = 60.0) -> int:
+    """Plan due deliveries, and perform what `sources` have to offer meanwhile, until nothing is due."""
+    return Pump([DeliverySource(), *sources]).run(seconds)
+
+
+def settle(items: Sequence[_Parsed]) -> None:
+    """Plan the events of deliveries of the organization in scope and write what became of each delivery.
+
+    All in one transaction; should that not go through, one by one, so that each fails alone.
+    """
+    if not items:
+        return
+    try:
+        with transaction.atomic():
+            _settle(items)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        if len(items) > 1:
+            for item in items:
+                settle([item])
+            return
+        if isinstance(error, IntegrityError) and items[0].delivery.attempts_made < RETRY.attempts:
+            # Another worker planned the same event a moment ago: the next try finds it.
+            items[0].error = Transient(f"Planned elsewhere at the same time: {error}"[:300])
+        else:
+            log.exception("delivery.not_planned", delivery=str(items[0].delivery.pk))
+            items[0].error = Permanent(f"Planning failed: {type(error).__name__}: {error}"[:900])
+        with transaction.atomic():
+            _settle(items)
+
+
+def _settle(items: Sequence[_Parsed]) -> None:
+    now = clock.now()
+    rows = {row.pk: row for row in Delivery.objects.select_for_update().filter(pk__in=[i.delivery.pk for i in items])}
+    mine = [item for item in items if rows[item.delivery.pk].fence == item.delivery.fence]
+    incoming: list[Incoming] = []
+    places: list[tuple[_Parsed, int, int]] = []
+    for item in mine:
+        found = [] if item.error else _incoming(item)
+        places.append((item, len(incoming), len(found)))
+        incoming += found
+    planned = plan(incoming) if incoming else []
+    for item, start, count in places:
+        _conclude(item, planned[start : start + count], now)
+    write_rows([item.delivery for item in mine], _FIELDS)
+
+
+def _conclude(item: _Parsed, planned: Sequence[Planned], now: Any) -> None:
+    delivery = item.delivery
+    delivery.worker_id, delivery.due_at = None, None
+    if item.events:
+        delivery.event_type = item.events[0].type[:120]
+    if item.error is not None:
+        _conclude_failed(delivery, item.error, now)
+        return
+    delivery.processed_at = now
+    if not planned:
+        delivery.status = DeliveryStatus.IGNORED
+        delivery.reason = delivery.reason or "It carries no event that this platform's connector knows."
+        return
+    delivery.status = DeliveryStatus.PROCESSED
+    repeats, matched = sum(one.is_repeat for one in planned), sum(one.matched for one in planned)
+    considered = sum(one.considered for one in planned)
+    if repeats == len(planned):
+        delivery.reason = "A repeat of an event that was planned before."
+    elif matched:
+        delivery.reason = f"{matched} of {considered} rules matched."
+    else:
+        delivery.reason = f"No rule matched ({considered} listened)." if considered else "No rule listens to this event."
+
+
+def _conclude_failed(delivery: Delivery, error: IntegrationError, now: Any) -> None:
+    delivery.reason = f"{type(error).__name__}: {error.message}"[:1000]
+    delivery.attempts_made += 1
+    if isinstance(error, CredentialsRejected) and now - delivery.received_at < CREDENTIALS_WAIT:
+        delivery.due_at = now + timedelta(minutes=1)
+    elif isinstance(error, (Transient, Uncertain)) and delivery.attempts_made < RETRY.attempts:
+        asked = getattr(error, "retry_after", None)
+        delivery.due_at = now + (timedelta(seconds=asked) if asked else backoff(RETRY, delivery.attempts_made))
+    else:
+        delivery.status, delivery.processed_at = DeliveryStatus.FAILED, now
+
+
+def _parsed(delivery: Delivery) -> _Parsed:
+    """Return the events of a delivery; whatever breaks in a connector's parsing is this delivery's error alone."""
+    item = _Parsed(delivery, BaseIntegration)
+    try:
+        item.connector = registry.get(delivery.platform)
+        item.events = events_of(delivery, item.connector)
+        scheme = delivery.endpoint.scheme if delivery.endpoint is not None else ""
+        item.is_hint = scheme in item.connector.hint_schemes
+    except IntegrationError as error:
+        item.error = error
+    except Exception as error:
+        log.exception("delivery.not_parsed", delivery=str(delivery.pk))
+        item.error = Permanent(f"{type(error).__name__}: {error}"[:900])
+    return item
+
+
+def events_of(delivery: Delivery, connector: type[BaseIntegration]) -> list[Event]:
+    """Return the known events in a delivery's body, in order; unknown ones are left out and named in its reason."""
+    body = delivery.body
+    raw = bytes(body.raw)
+    payload = parse(connector, body.content_type, raw)
+    instance = bare(connector)
+    instance.request = WebhookRequest(
+        method="POST",
+        url=address_of(delivery.endpoint, delivery.platform) if delivery.endpoint is not None else "",
+        headers=body.headers,
+        body=raw,
+        ip=delivery.ip,
+    )
+    found = instance.handle_webhook(payload)
+    if inspect.isawaitable(found):
+        found = asyncio.run(_await(found))
+    events = [found] if isinstance(found, Event) else list(found or [])
+    known = [event for event in events if connector.event_spec(event.type) is not None]
+    unknown = sorted({event.type for event in events if event not in known})
+    if unknown:
+        delivery.reason = f"{connector.name} has no event {', '.join(unknown)}."[:1000]
+    for event in known:
+        event.payload = odd_json.loads(odd_json.dumps(event.payload))
+    return known
+
+
+def _enriched(instance: BaseIntegration, item: _Parsed) -> _Parsed:
+    """Fetch the objects that a hint speaks of. Runs in a slot: touches no database and never raises."""
+    try:
+        item.events = [instance.enrich(event) for event in item.events]
+        for event in item.events:
+            event.payload = odd_json.loads(odd_json.dumps(event.payload))
+    except IntegrationError as error:
+        item.error = error
+    except Exception as error:
+        log.exception("delivery.not_enriched", delivery=str(item.delivery.pk))
+        item.error = Permanent(f"{type(error).__name__}: {error}"[:900])
+    return item
+
+
+def _note_health(items: Sequence[_Parsed]) -> None:
+    health.note_outcomes(
+        [
+            health.CallOutcome(item.delivery.integration_id, item.error, None)
+            for item in items
+            if item.delivery.integration_id is not None
+        ]
+    )
+
+
+def _incoming(item: _Parsed) -> list[Incoming]:
+    delivery, integration = item.delivery, item.delivery.integration
+    environment = integration.environment.name if integration and integration.environment else ""
+    found = []
+    for position, event in enumerate(item.events):
+        depth, provenance = _provenance(event, integration)
+        found.append(
+            Incoming(
+                event=event,
+                platform=delivery.platform,
+                key=_event_key(item, event, position),
+                received_at=delivery.received_at,
+                integration_id=delivery.integration_id,
+                environment=environment,
+                delivery_id=delivery.pk,
+                trace_id=delivery.trace_id,
+                depth=depth,
+                provenance=provenance,
+            )
+        )
+    return found
+
+
+def _event_key(item: _Parsed, event: Event, position: int) -> str:
+    """Return what makes a repeat of this event recognisable: the platform's id of it; for a hint the state of the
+    object that it speaks of; else the delivery and the event's place in it."""
+    if event.key is not None:
+        parts = ("event", str(item.delivery.integration_id), event.type, event.key)
+    elif item.is_hint and event.updated_at is not None:
+        state = event.updated_at.isoformat()
+        parts = ("state", str(item.delivery.integration_id), event.type, event.external_id, state)
+    else:
+        parts = ("place", str(item.delivery.pk), str(position), event.type)
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()
+
+
+def _provenance(event: Event, integration: Any) -> tuple[int, dict[str, Any] | None]:
+    """Return how many of our own steps led to an event, and what we know of that."""
+    is_ours = bool(event.actor_id and integration and integration.actor_id == event.actor_id)
+    step_id = _step_of_marker(event.marker)
+    if step_id is not None:
+        depth = Run.objects.filter(steps__pk=step_id).values_list("depth", flat=True).first()
+        if depth is not None:
+            return depth + 1, {"step": str(step_id), "actor": event.actor_id}
+    return (1, {"actor": event.actor_id}) if is_ours else (0, None)
+
+
+def _step_of_marker(marker: str | None) -> uuid.UUID | None:
+    try:
+        step_id = uuid.UUID(marker) if marker else None
+    except ValueError:
+        return None
+    return step_id if step_id and Step.objects.filter(pk=step_id).exists() else None
+
+
+def _put_back(delivery: Delivery, until: Any) -> None:
+    """Nothing was done: the delivery is claimed again at `until`."""
+    Delivery.objects.filter(pk=delivery.pk, fence=delivery.fence).update(due_at=until, worker_id=None)
+
+
+def _by_organization(claimed: Iterable[claims.Claimed]) -> Iterable[tuple[uuid.UUID, dict[uuid.UUID, int]]]:
+    groups: dict[uuid.UUID, dict[uuid.UUID, int]] = defaultdict(dict)
+    for one in claimed:
+        groups[one.organization_id][one.id] = one.fence
+    return groups.items()
+
+
+async def _await(awaitable: Any) -> Any:
+    return await awaitable
+
+
+def recover_deliveries() -> int:
+    """Give back the deliveries of dead workers, and return how many. Works across organizations by ids alone."""
+    dead = workers.dead_ids()
+    if not dead:
+        return 0
+    now = clock.now()
+    return Delivery.across_organizations.filter(worker_id__in=dead).update(
+        worker_id=None, due_at=now, fence=_next_fence()
+    )
+
+
+def _next_fence() -> Any:
+    from django.db.models import F
+
+    return F("fence") + 1
+
+
+def replay(delivery: Delivery, trace_id: str = "") -> Delivery:
+    """Store a new delivery that has a known one's content planned anew, linked to it, and return it."""
+    body = delivery.body
+    copy = Delivery(
+        id=new_id(),
+        organization_id=delivery.organization_id,
+        integration_id=delivery.integration_id,
+        endpoint_id=delivery.endpoint_id,
+        platform=delivery.platform,
+        external_id=delivery.external_id,
+        replay_of=delivery,
+        due_at=clock.now(),
+        ip=delivery.ip,
+        trace_id=trace_id,
+    )
+    copy.save(force_insert=True)
+    body.pk = copy.pk
+    body.save(force_insert=True)
+    return copy
+
+
+__all__ = ["DeliverySource", "process_due", "recover_deliveries", "replay", "replace", "settle"]
