@@ -64,9 +64,7 @@ class StepSource:
         self._table = claims.Claimable(Step, running=StepStatus.RUNNING, queue=queue)
 
     def claim(self, room: int, without: Collection[uuid.UUID]) -> Sequence[Job]:
-        claimed = claims.claim(
-            self._table, workers.this_worker_id(), room, clock.now(), _turns, without=without
-        )
+        claimed = claims.claim(self._table, workers.this_worker_id(), room, clock.now(), _turns, without=without)
         jobs = []
         for organization_id, items in _by_organization(claimed):
             with working_for(organization_id):
@@ -144,13 +142,13 @@ def _begin(jobs: Sequence[Job]) -> list[Job]:
                 started_at=now,
             )
         )
-    write_rows(
-        [row for _, row in owned], ("sending_since", "attempts_made", "started_at", "may_repeat", "integration")
-    )
+    write_rows([row for _, row in owned], ("sending_since", "attempts_made", "started_at", "may_repeat", "integration"))
     Attempt.objects.bulk_create(attempts)
     StepContent.objects.bulk_create(
         [
-            StepContent(step_id=row.pk, parameters=job.work.prepared.shown_parameters, warnings=job.work.prepared.warnings)
+            StepContent(
+                step_id=row.pk, parameters=job.work.prepared.shown_parameters, warnings=job.work.prepared.warnings
+            )
             for job, row in owned
         ],
         update_conflicts=True,

@@ -51,8 +51,17 @@ class Incoming:
     depth: int = 0
     provenance: Mapping[str, Any] | None = None
     is_late: bool = False
-    # A replay plans a known event anew: its id, and what makes the new runs distinct.
-    replays: uuid.UUID | None = None
+    replay: "Replay | None" = None
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A known event planned anew: `id` makes the new runs distinct, `earlier` names the run of each rule that they
+    stand beside."""
+
+    id: uuid.UUID
+    event_id: uuid.UUID
+    earlier: Mapping[uuid.UUID, uuid.UUID] = field(default_factory=dict)
 
 
 @dataclass
@@ -75,7 +84,7 @@ def plan(incoming: Sequence[Incoming]) -> list[Planned]:
     rows = _Rows(organization.pk, organization.rules_version, rules)
     planned = []
     for item in incoming:
-        if item.replays is None and item.key in known:
+        if item.replay is None and item.key in known:
             planned.append(Planned(known[item.key], is_repeat=True))
             continue
         planned.append(rows.add(item, latest))
@@ -118,7 +127,7 @@ class _Rows:
             reason = _why_suppressed(rule, event_row)
             if outcome == VerdictOutcome.MATCHED and reason:
                 outcome = VerdictOutcome.SUPPRESSED
-            if item.replays is None:
+            if item.replay is None:
                 self.verdicts.append(
                     Verdict(
                         id=new_id(),
@@ -142,7 +151,7 @@ class _Rows:
         occurred_at = event.occurred_at or item.received_at
         newest = latest.get(event.external_id)
         row = Event(
-            id=item.replays or new_id(),
+            id=item.replay.event_id if item.replay else new_id(),
             **self._own,
             delivery_id=item.delivery_id,
             integration_id=item.integration_id,
@@ -159,7 +168,7 @@ class _Rows:
             rules_version=self._version,
             trace_id=item.trace_id,
         )
-        if item.replays is None:
+        if item.replay is None:
             self.events.append(row)
             self.contents.append(
                 EventContent(
@@ -180,8 +189,9 @@ class _Rows:
             version_id=rule.version_id,
             event_id=event.pk,
             delivery_id=item.delivery_id,
-            cause="event" if item.replays is None else "replay",
-            key=run_key(event.pk, rule.rule_id, item.delivery_id if item.replays else None),
+            cause="replay" if item.replay else "event",
+            replay_of_id=item.replay.earlier.get(rule.rule_id) if item.replay else None,
+            key=run_key(event.pk, rule.rule_id, item.replay.id if item.replay else None),
             environment=rule.document.trigger.environment or item.environment,
             depth=item.depth,
             created_at=self.now,
@@ -258,6 +268,4 @@ def _latest_of_objects(incoming: Sequence[Incoming]) -> dict[str, datetime]:
         .values("external_id", "integration_id")
         .annotate(newest=Max("occurred_at"))
     )
-    return {
-        row["external_id"]: row["newest"] for row in rows if dated[row["external_id"]] == row["integration_id"]
-    }
+    return {row["external_id"]: row["newest"] for row in rows if dated[row["external_id"]] == row["integration_id"]}

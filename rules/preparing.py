@@ -20,7 +20,7 @@ from integrations import circuit, limits, lookup, registry
 from integrations.base import BaseIntegration
 from integrations.connecting import connect_with
 from integrations.credentials import open_credentials, secret_values
-from integrations.errors import IntegrationError, InvalidInput, Transient, Uncertain
+from integrations.errors import IntegrationError, Transient, Uncertain
 from integrations.models import Integration
 from integrations.specs import ActionSpec, Call, Result
 from rules.claims import Claimed
@@ -81,7 +81,9 @@ class Prepared:
         except Transient as error:
             # An earlier request of this call went through: the call as a whole cannot simply be made again.
             if instance.http.has_written and not self.may_repeat:
-                raise Uncertain(f"{error.message} Part of the action may be done.", status_code=error.status_code) from error
+                raise Uncertain(
+                    f"{error.message} Part of the action may be done.", status_code=error.status_code
+                ) from error
             raise
 
     def status_code(self) -> int | None:
@@ -236,7 +238,11 @@ class _Batch:
         return roots_for(
             step.run,
             rule_name=step.run.rule.name,
-            organization={"id": str(self._organization.pk), "slug": self._organization.slug, "name": self._organization.name},
+            organization={
+                "id": str(self._organization.pk),
+                "slug": self._organization.slug,
+                "name": self._organization.name,
+            },
             event=event,
             payload=self._payloads.get(event.pk) if event else None,
             subjects=rule.subjects(event.platform, event.type) if event else (),
@@ -271,9 +277,7 @@ class _Batch:
             raise _PutBack(gate.until)
         return connector, spec, integration
 
-    def _render(
-        self, compiled: CompiledStep, spec: ActionSpec, roots: Mapping[str, Any]
-    ) -> tuple[Any, Sequence[str]]:
+    def _render(self, compiled: CompiledStep, spec: ActionSpec, roots: Mapping[str, Any]) -> tuple[Any, Sequence[str]]:
         try:
             rendered = render(compiled.parameters, roots, model=spec.model, strict=compiled.strict)
         except ExpressionError as error:

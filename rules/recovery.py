@@ -49,9 +49,7 @@ def end_waits() -> int:
     """Fail steps whose wait for a person or for credentials has reached its deadline, and return how many."""
     over = Step.across_organizations.filter(deadline_at__lte=clock.now()).exclude(status=StepStatus.RUNNING)
     count = 0
-    for organization_id, pairs in _by_organization(
-        over.values_list("organization_id", "run_id", "pk")[:_AT_ONCE]
-    ):
+    for organization_id, pairs in _by_organization(over.values_list("organization_id", "run_id", "pk")[:_AT_ONCE]):
         with working_for(organization_id), transaction.atomic():
             settlement = Settlement(run_id for run_id, _ in pairs)
             for _, step_id in pairs:

@@ -28,8 +28,6 @@ class Delivery(OrganizationOwned):
     event_type = models.CharField(max_length=120, blank=True)
     status = models.CharField(max_length=10, choices=DeliveryStatus.choices, default=DeliveryStatus.ACCEPTED)
     reason = models.CharField(max_length=1000, blank=True)
-    # Where its events come from when they are not the platform's own: replay names the delivery replayed.
-    replay_of = LinkWithin("self", on_delete=models.SET_NULL, null=True, related_name="replays")
     received_at = models.DateTimeField(default=clock.now)
     processed_at = models.DateTimeField(null=True)
     due_at = models.DateTimeField(null=True)

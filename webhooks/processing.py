@@ -10,12 +10,13 @@ import inspect
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db.models import F
 
 from integrations import circuit, health, limits, registry
 from integrations.base import BaseIntegration
@@ -30,7 +31,6 @@ from rules.pump import Job, Pump
 from rules.retry import RetryPolicy, backoff
 from supportops import clock, odd_json
 from supportops.bulk import write_rows
-from supportops.ids import new_id
 from supportops.tenancy.scope import working_for
 from webhooks.models import Delivery, DeliveryStatus
 from webhooks.receiving import parse
@@ -191,7 +191,9 @@ def _conclude(item: _Parsed, planned: Sequence[Planned], now: Any) -> None:
     elif matched:
         delivery.reason = f"{matched} of {considered} rules matched."
     else:
-        delivery.reason = f"No rule matched ({considered} listened)." if considered else "No rule listens to this event."
+        delivery.reason = (
+            f"No rule matched ({considered} listened)." if considered else "No rule listens to this event."
+        )
 
 
 def _conclude_failed(delivery: Delivery, error: IntegrationError, now: Any) -> None:
@@ -350,35 +352,5 @@ def recover_deliveries() -> int:
         return 0
     now = clock.now()
     return Delivery.across_organizations.filter(worker_id__in=dead).update(
-        worker_id=None, due_at=now, fence=_next_fence()
+        worker_id=None, due_at=now, fence=F("fence") + 1
     )
-
-
-def _next_fence() -> Any:
-    from django.db.models import F
-
-    return F("fence") + 1
-
-
-def replay(delivery: Delivery, trace_id: str = "") -> Delivery:
-    """Store a new delivery that has a known one's content planned anew, linked to it, and return it."""
-    body = delivery.body
-    copy = Delivery(
-        id=new_id(),
-        organization_id=delivery.organization_id,
-        integration_id=delivery.integration_id,
-        endpoint_id=delivery.endpoint_id,
-        platform=delivery.platform,
-        external_id=delivery.external_id,
-        replay_of=delivery,
-        due_at=clock.now(),
-        ip=delivery.ip,
-        trace_id=trace_id,
-    )
-    copy.save(force_insert=True)
-    body.pk = copy.pk
-    body.save(force_insert=True)
-    return copy
-
-
-__all__ = ["DeliverySource", "process_due", "recover_deliveries", "replay", "replace", "settle"]

@@ -4,9 +4,9 @@ import threading
 import uuid
 from collections import Counter
 
-from audit.recording import record
 from django.db import transaction
 
+from audit.recording import record
 from integrations import usage
 from integrations.models import Endpoint
 from supportops import clock

@@ -1,0 +1,148 @@
+"""What people do to runs: start one by hand, cancel, retry, resolve what is uncertain. One audit entry each."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from audit.recording import record
+from integrations.errors import Uncertain
+from rules import sequence, wake
+from rules.compiled import compiled_version
+from rules.models import Rule, RuleVersion, Run, RunContent, Step, StepStatus
+from rules.models.history import RUN_ENDED, STEP_ENDED
+from rules.planning import steps_of
+from rules.settling import Settlement
+from supportops import clock
+from supportops.ids import new_id
+from supportops.tenancy.scope import current_organization_id
+
+
+class NotPossible(Exception):
+    """The run or step is not in a state in which this can be done; the message says which one it is in."""
+
+
+def start(rule: Rule, inputs: Mapping[str, Any], *, environment: str = "", cause: str = "api") -> Run:
+    """Start a run of `rule` by hand and return it. `inputs` have been checked (rules.document)."""
+    version = RuleVersion.objects.get(rule=rule, number=rule.version)
+    compiled = compiled_version(version.pk)
+    with transaction.atomic():
+        run_id = new_id()
+        run = Run(
+            id=run_id,
+            organization_id=current_organization_id(),
+            rule=rule,
+            version=version,
+            cause=cause,
+            key=f"{cause}:{run_id.hex}",
+            sequence=sequence.take(1)[0],
+            environment=environment or compiled.document.environment or "",
+            trace_id=run_id.hex,
+            created_at=clock.now(),
+        )
+        run.save(force_insert=True)
+        RunContent.objects.create(run=run, inputs=dict(inputs))
+        Step.objects.bulk_create(steps_of(run, compiled, clock.now()))
+        record("rule.executed", rule, changes={"run": str(run.pk), "environment": environment})
+        wake.perform()
+    return run
+
+
+def cancel(run_id: uuid.UUID) -> Run:
+    """Stop a run: nothing new starts; a call in flight is waited for. Raises NotPossible when it has ended."""
+    with transaction.atomic():
+        settlement = Settlement([run_id])
+        run = settlement.runs[run_id]
+        if run.status in RUN_ENDED:
+            raise NotPossible(f"The run has ended: it is {run.status}.")
+        run.cancel_requested_at = run.cancel_requested_at or settlement.now
+        for step in settlement.steps.values():
+            if step.status not in STEP_ENDED and step.sending_since is None:
+                # Whoever holds it finds its fence moved on and sends nothing.
+                step.fence += 1
+                settlement.cancel(step)
+        settlement.touch(run)
+        record("run.cancelled", run)
+        settlement.close()
+    return run
+
+
+def retry_run(run_id: uuid.UUID) -> Run:
+    """Go on from the first step that failed. Raises NotPossible when none did."""
+    with transaction.atomic():
+        settlement = Settlement([run_id])
+        run = settlement.runs[run_id]
+        failed = [step for step in _in_order(settlement) if step.status == StepStatus.FAILED and step.is_dead_letter]
+        if not failed:
+            raise NotPossible(f"No step of this run failed: the run is {run.status}.")
+        _go_on_from(settlement, failed[0])
+        record("run.retried", run, changes={"step": failed[0].name})
+        settlement.close()
+    return run
+
+
+def resolve(run_id: uuid.UUID, step_name: str, outcome: str) -> Step:
+    """Say what became of an uncertain call: `done`, `repeat` or `failed`. Raises NotPossible when it is not uncertain."""
+    with transaction.atomic():
+        settlement = Settlement([run_id])
+        step = next((step for step in settlement.steps.values() if step.name == step_name), None)
+        if step is None or step.status != StepStatus.UNCERTAIN:
+            state = "no step of this run" if step is None else step.status
+            raise NotPossible(f"'{step_name}' is {state}; only an uncertain step can be resolved.")
+        if outcome == "done":
+            settlement.succeed(step, None, ["A person said that the call took effect."])
+        elif outcome == "failed":
+            settlement.fail(step, Uncertain.__name__, "A person said that the call did not take effect.")
+        else:
+            settlement.restart(step)
+        record("step.resolved", settlement.runs[run_id], changes={"step": step.name, "outcome": outcome})
+        settlement.close()
+    return step
+
+
+def retry_steps(step_ids: Sequence[uuid.UUID]) -> int:
+    """Retry dead letters, each run from its failed step, and return how many were. Steps that are none are left alone."""
+    with transaction.atomic():
+        rows = Step.objects.filter(pk__in=step_ids, is_dead_letter=True).values_list("run_id", "pk")
+        settlement = Settlement(run_id for run_id, _ in rows)
+        retried = 0
+        for run_id, step_id in rows:
+            step = settlement.steps[step_id]
+            if step.status == StepStatus.FAILED and step.is_dead_letter:
+                _go_on_from(settlement, step)
+                record("run.retried", settlement.runs[run_id], changes={"step": step.name})
+                retried += 1
+        settlement.close()
+    return retried
+
+
+def resume_after_new_credentials(integration_id: uuid.UUID) -> int:
+    """Have the steps that wait for this integration's credentials done again, and return how many. In the caller's
+    transaction."""
+    waiting = list(
+        Step.objects.filter(
+            integration_id=integration_id, status=StepStatus.WAITING, waits_for="credentials"
+        ).values_list("run_id", "pk")
+    )
+    settlement = Settlement(run_id for run_id, _ in waiting)
+    for _, step_id in waiting:
+        step = settlement.steps[step_id]
+        if step.status == StepStatus.WAITING and step.waits_for == "credentials":
+            settlement.restart(step)
+    settlement.close()
+    return len(waiting)
+
+
+def _go_on_from(settlement: Settlement, failed: Step) -> None:
+    run = settlement.runs[failed.run_id]
+    run.cancel_requested_at = None
+    settlement.restart(failed)
+    for step in settlement.steps.values():
+        # What was skipped because the run ended gets its turn again; what its own condition skipped stays skipped.
+        if step.run_id == run.pk and step.position > failed.position and step.status == StepStatus.SKIPPED:
+            settlement.reset(step)
+
+
+def _in_order(settlement: Settlement) -> list[Step]:
+    return sorted(settlement.steps.values(), key=lambda step: step.position)

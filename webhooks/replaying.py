@@ -1,0 +1,40 @@
+"""Has a delivery done anew: its events planned again, or, where none came of it, the delivery itself processed again."""
+
+from django.db import transaction
+
+from audit.recording import record
+from rules import wake
+from rules.models import Event
+from rules.planning import Planned
+from rules.replay import replay_events
+from supportops import clock
+from webhooks.models import Delivery, DeliveryBody, DeliveryStatus
+
+
+class CannotReplay(Exception):
+    """There is nothing to do anew, and why."""
+
+
+def replay(delivery: Delivery) -> list[Planned]:
+    """Replay a delivery of the organization in scope and return what was planned; empty when it is queued again.
+
+    Raises CannotReplay and rules.replay.ContentForgotten.
+    """
+    with transaction.atomic():
+        events = list(Event.objects.filter(delivery_id=delivery.pk).order_by("pk"))
+        record("delivery.replayed", delivery)
+        if events:
+            return replay_events(events)
+        return _queue_again(delivery)
+
+
+def _queue_again(delivery: Delivery) -> list[Planned]:
+    if delivery.status == DeliveryStatus.REJECTED:
+        raise CannotReplay("This delivery was rejected as malformed: there is nothing to plan.")
+    if not DeliveryBody.objects.filter(pk=delivery.pk).exists():
+        raise CannotReplay("The body of this delivery was removed after its time; it cannot be replayed.")
+    Delivery.objects.filter(pk=delivery.pk, worker_id__isnull=True).update(
+        status=DeliveryStatus.ACCEPTED, due_at=clock.now(), attempts_made=0, reason="", processed_at=None
+    )
+    wake.plan()
+    return []

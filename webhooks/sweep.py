@@ -1,0 +1,37 @@
+"""The sweep: wakes workers for what is due, gives back what dead ones held, ends waits. Any number may run at once."""
+
+import structlog
+from audit.sealing import seal_due
+from django.db import DatabaseError, connection
+
+from rules import claims, recovery, wake
+from rules.models import Step
+from supportops import clock
+from webhooks.models import Delivery
+from webhooks.processing import recover_deliveries
+
+log = structlog.get_logger()
+
+
+def sweep_once() -> None:
+    """Do one round. A part that fails is logged and does not keep the others from being done."""
+    for part in (_recover, _wake, recovery.end_waits, seal_due):
+        try:
+            part()
+        except DatabaseError as error:
+            log.warning("sweep.failed", part=part.__name__, error=str(error)[:200])
+            connection.close()
+
+
+def _recover() -> None:
+    recovered = recovery.recover_steps() + recover_deliveries()
+    if recovered:
+        log.warning("sweep.recovered", rows=recovered)
+
+
+def _wake() -> None:
+    now = clock.now()
+    if claims.organizations_due(claims.Claimable(Delivery), now):
+        wake.plan()
+    if claims.organizations_due(claims.Claimable(Step, queue="work"), now):
+        wake.perform()
