@@ -254,7 +254,7 @@ class _Batch:
         if compiled.condition is None:
             return
         try:
-            is_met = compiled.condition.holds(roots)
+            is_met = compiled.condition.is_met(roots)
         except ExpressionError as error:
             raise _Failed("InvalidInput", f"The condition could not be evaluated: {error}") from None
         if not is_met:

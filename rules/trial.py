@@ -1,0 +1,158 @@
+"""Tries a rule without any effect: would it fire, why, and what would be sent. The same code as live matching."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from audit.redaction import Redactor
+from integrations import lookup, registry, specs
+from integrations.errors import IntegrationError
+from rules.compiled import CompiledRule, CompiledStep
+from rules.conditions import evaluate
+from rules.expressions import ExpressionError
+from rules.planning import facts_of
+from rules.rendering import render
+from supportops import clock
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of a trial, in the form of the API."""
+
+    matched: bool
+    outcome: str
+    explanation: list[dict[str, Any]]
+    steps: list[dict[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "matched": self.matched,
+            "outcome": self.outcome,
+            "explanation": self.explanation,
+            "steps": self.steps,
+        }
+
+
+def try_rule(
+    rule: CompiledRule,
+    event: specs.Event,
+    platform: str,
+    *,
+    rule_name: str = "",
+    organization: Mapping[str, Any] | None = None,
+    inputs: Mapping[str, Any] | None = None,
+) -> Trial:
+    """Return what `rule` would make of `event`. Nothing is sent and nothing is stored."""
+    outcome, explanation = explain(rule, event, platform)
+    roots = _roots(rule, event, platform, rule_name, organization or {}, inputs or {})
+    steps = [_try_step(step, roots) for step in rule.steps] if outcome == "matched" else []
+    return Trial(outcome == "matched", outcome, explanation, steps)
+
+
+def explain(rule: CompiledRule, event: specs.Event, platform: str) -> tuple[str, list[dict[str, Any]]]:
+    """Return the verdict on one event, and an explanation of the trigger and of every condition."""
+    trigger = rule.document.trigger
+    listens = [
+        _trigger_line("trigger.platform", "platform", trigger.platform, platform, trigger.platform == platform),
+        _trigger_line(
+            "trigger.event", "meta.type", list(trigger.events), event.type, bool({"*", event.type} & set(trigger.events))
+        ),
+    ]
+    missed = [line for line in listens if not line["passed"]]
+    if missed:
+        return "not_matched", missed
+    verdict = evaluate(rule.node, facts_of(platform, event, clock.now()))
+    return verdict.outcome, [_line(leaf) for leaf in verdict.explanation]
+
+
+def sample_event(platform: str, event_types: Iterable[str]) -> specs.Event:
+    """Return the sample of the first of these event types that has one. Raises LookupError when none has."""
+    for name in event_types:
+        for spec in registry.get(platform).events:
+            if name in ("*", spec.name) and spec.sample:
+                main = spec.sample.get(spec.subject) if spec.subject else None
+                external_id = str(main.get("id", "")) if isinstance(main, Mapping) else ""
+                return specs.Event(spec.name, external_id, dict(spec.sample))
+    raise LookupError(f"{platform} has no sample of {', '.join(event_types)}; send the `event` itself.")
+
+
+def _try_step(step: CompiledStep, roots: Mapping[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {"id": step.name, "would_run": True, "parameters": None, "error": None, "warnings": []}
+    try:
+        if step.condition is not None and not step.condition.is_met(roots):
+            return {**shown, "would_run": False}
+        _, spec = lookup.action_of(step.platform, step.action)
+        rendered = render(step.parameters, roots, model=spec.model, strict=step.strict)
+        shown["parameters"] = Redactor().value(rendered.value)
+        shown["warnings"] = list(rendered.warnings)
+        spec.model.model_validate(rendered.value)
+    except ExpressionError as error:
+        shown["error"] = str(error)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        shown["error"] = f"parameters.{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    except (IntegrationError, registry.UnknownPlatform) as error:
+        shown["error"] = str(error)
+    return shown
+
+
+def _roots(
+    rule: CompiledRule,
+    event: specs.Event,
+    platform: str,
+    rule_name: str,
+    organization: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+) -> dict[str, Any]:
+    now = clock.now()
+    nothing = {"output": None, "error": None, "status": None, "failed": False, "succeeded": False}
+    roots: dict[str, Any] = {
+        "event": event.payload,
+        "meta": {
+            "type": event.type,
+            "external_id": event.external_id,
+            "occurred_at": (event.occurred_at or now).isoformat(),
+            "platform": platform,
+            "late": False,
+        },
+        "inputs": dict(inputs),
+        # No earlier step has run in a trial.
+        "steps": {step.name: dict(nothing) for step in rule.steps},
+        "env": {},
+        "vars": {},
+        "run": {},
+        "rule": {"id": str(rule.rule_id), "name": rule_name},
+        "organization": dict(organization),
+        "integration": {},
+        "now": now.isoformat(),
+    }
+    for subject in rule.subjects(platform, event.type):
+        roots[subject] = event.payload.get(subject)
+    return roots
+
+
+def _trigger_line(at: str, name: str, expected: Any, actual: Any, passed: bool) -> dict[str, Any]:
+    operator = "in" if isinstance(expected, list) else "eq"
+    return {
+        "at": at,
+        "field": name,
+        "operator": operator,
+        "expected": expected,
+        "actual": actual,
+        "passed": passed,
+        "reason": "",
+    }
+
+
+def _line(leaf: Any) -> dict[str, Any]:
+    return {
+        "at": leaf.at,
+        "field": leaf.field,
+        "operator": leaf.operator,
+        "expected": leaf.expected,
+        "actual": leaf.actual,
+        "passed": leaf.passed,
+        "reason": leaf.reason,
+    }
