@@ -14,6 +14,7 @@ API_URLS = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
+    path("", include("supportops.people.urls")),
     *[path("api/", include(module)) for module in API_URLS],
     # Also with DEBUG on, whose own page would answer a program with HTML.
     re_path(r"^api(?:/.*)?$", errors.no_such_address),

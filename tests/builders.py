@@ -5,8 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from rest_framework.test import APIClient
 
 from supportops.ids import new_key
@@ -100,12 +103,18 @@ def api_client(token: str) -> APIClient:
 
 
 def browser(user: User, organization: Organization | None = None) -> APIClient:
-    """Return a client with `user`'s session, and the organization chosen where one is given."""
+    """Return a client with `user`'s session, and the organization chosen where one is given.
+
+    The session is simply there: signing in would leave entries in the audit log.
+    """
     client = APIClient()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    session = import_module(settings.SESSION_ENGINE).SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     if organization is not None:
         client.credentials(HTTP_X_ORGANIZATION=organization.slug)
-        session = client.session
         session["organization"] = organization.slug
-        session.save()
+    session.save()
+    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
     return client

@@ -64,8 +64,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
         wait = getattr(error, "wait", None)
         if wait is not None:
             response["Retry-After"] = str(max(1, math.ceil(wait)))
-        if getattr(error, "auth_header", None):
-            response["WWW-Authenticate"] = error.auth_header
+        auth_header = getattr(error, "auth_header", None)
+        if auth_header:
+            response["WWW-Authenticate"] = auth_header
         return response
     request = context.get("request")
     django_request = getattr(request, "_request", request)

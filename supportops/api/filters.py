@@ -11,18 +11,18 @@ from rest_framework.request import Request
 from supportops.api.errors import ApiProblem
 
 
-class OrganizationFilterSet(FilterSet):
+class OrganizationFilterSet(FilterSet):  # type: ignore[misc]
     """Filters of a list. Declare `model` in Meta with ``fields = []`` and each filter by hand."""
 
 
-class After(IsoDateTimeFilter):
+class After(IsoDateTimeFilter):  # type: ignore[misc]
     """At this time or later: ``received_after = After(field_name="received_at")``."""
 
     def __init__(self, field_name: str, **kwargs: object) -> None:
         super().__init__(field_name=field_name, lookup_expr="gte", **kwargs)
 
 
-class Before(IsoDateTimeFilter):
+class Before(IsoDateTimeFilter):  # type: ignore[misc]
     """Earlier than this time."""
 
     def __init__(self, field_name: str, **kwargs: object) -> None:

@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core import signing
-from django.db.models import QuerySet
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,7 +21,7 @@ class NewestFirst(BasePagination):
     page_size = 50
     max_page_size = 200
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """Return the rows of the page that the request asks for. Raises ApiProblem for a cursor that is none."""
         self._request = request
         self.size = self._size_of(request)
@@ -37,7 +36,8 @@ class NewestFirst(BasePagination):
             rows = list(queryset.order_by("-pk")[: self.size + 1])
             self.has_previous, self.has_next = border is not None, len(rows) > self.size
             rows = rows[: self.size]
-        self._first, self._last = (rows[0].pk, rows[-1].pk) if rows else (None, None)
+        self._first: uuid.UUID | None = rows[0].pk if rows else None
+        self._last: uuid.UUID | None = rows[-1].pk if rows else None
         return rows
 
     def get_paginated_response(self, data: Any) -> Response:

@@ -1,6 +1,6 @@
 """OpenAPI: the errors that every operation may answer with, and how one signs in."""
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -21,7 +21,7 @@ class Errors(serializers.Serializer[Any]):
     """The one form of everything that goes wrong."""
 
     type = serializers.ChoiceField(choices=["validation_error", "client_error", "server_error"])
-    errors = ErrorEntry(many=True)
+    errors = ErrorEntry(many=True)  # type: ignore[assignment]
 
 
 _MEANINGS = {
@@ -37,13 +37,13 @@ _MEANINGS = {
 class Schema(AutoSchema):
     """Adds the errors that follow from an operation's method and address."""
 
-    def _get_response_bodies(self, direction: str = "response") -> Any:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
         if not self.get_auth():  # an address for everybody
             return bodies
         for status in self._error_statuses():
             if status not in bodies:
-                bodies[status] = self._get_response_for_code(Errors, status)
+                bodies[status] = self._get_response_for_code(Errors, status)  # type: ignore[no-untyped-call]
                 bodies[status]["description"] = _MEANINGS[status]
         return bodies
 
@@ -58,7 +58,7 @@ class Schema(AutoSchema):
         return statuses
 
 
-class TokenScheme(OpenApiAuthenticationExtension):
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """``Authorization: Bearer <token>``."""
 
     target_class = "supportops.people.authentication.TokenAuthentication"
@@ -68,7 +68,7 @@ class TokenScheme(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "bearer", "description": "A token of an organization (`so_…`)."}
 
 
-class SessionScheme(OpenApiAuthenticationExtension):
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """The browser's session, for people who are signed in."""
 
     target_class = "supportops.people.authentication.SessionAuthentication"

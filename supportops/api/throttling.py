@@ -62,7 +62,7 @@ in_process = _InProcess()
 
 
 @lru_cache(maxsize=1)
-def _redis(url: str) -> "redis.Redis[bytes]":
+def _redis(url: str) -> "redis.Redis":
     # Short timeouts: counting must never hold up a request for long.
     return redis.Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5)
 

@@ -1,13 +1,23 @@
-"""The API's addresses for people: who am I."""
+"""The API's addresses for people: who am I, members, tokens, environments."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from supportops.api.views import OrganizationAPIView
+from supportops.addresses import check_networks
+from supportops.api.errors import Conflict
+from supportops.api.views import OrganizationAPIView, OrganizationViewSet
+from supportops.people import environments, members, tokens
+from supportops.people.invitations import invite
+from supportops.people.models import ApiToken
+from supportops.tenancy.models import Environment, Membership
+from supportops.tenancy.roles import SCOPES, Permission
+
+# One list of choices, so that the schema has one name for it.
+_ROLES = Membership._meta.get_field("role").choices or []
 
 
 class WhoAmI(serializers.Serializer[Any]):
@@ -16,14 +26,14 @@ class WhoAmI(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     slug = serializers.CharField()
     name = serializers.CharField()
-    role = serializers.CharField(allow_null=True, help_text="The person's role; null for a token.")
+    role = serializers.CharField(allow_null=True, help_text="A person's role; null for a token.")
     scopes = serializers.ListField(child=serializers.CharField())
 
 
 class OrganizationView(OrganizationAPIView):
     """The caller's organization."""
 
-    @extend_schema(responses=WhoAmI)
+    @extend_schema(responses=WhoAmI, operation_id="organization")
     def get(self, request: Request) -> Response:
         organization, caller = self.organization, self.caller
         return Response(
@@ -35,3 +45,212 @@ class OrganizationView(OrganizationAPIView):
                 "scopes": sorted(caller.permissions),
             }
         )
+
+
+# --- tokens ------------------------------------------------------------------------------------------------------
+
+
+class TokenSerializer(serializers.ModelSerializer[ApiToken]):
+    """An API token, without its text."""
+
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=list(SCOPES)), allow_empty=False)
+    allowed_ips = serializers.ListField(child=serializers.CharField(), required=False, max_length=100)
+
+    class Meta:
+        model = ApiToken
+        fields = [
+            "id",
+            "name",
+            "prefix",
+            "scopes",
+            "allowed_ips",
+            "expires_at",
+            "last_used_at",
+            "created_at",
+            "created_by",
+        ]
+
+    def validate_allowed_ips(self, value: list[str]) -> list[str]:
+        try:
+            return check_networks(value)
+        except ValueError as error:
+            raise serializers.ValidationError(f"{error}.") from None
+
+    def validate_scopes(self, value: list[str]) -> list[str]:
+        if self.instance is not None and set(value) != set(self.instance.scopes):
+            raise serializers.ValidationError("What a token may do never changes: make another one.", "read_only")
+        held = self.context["view"].caller.permissions
+        beyond = sorted(set(value) - {str(permission) for permission in held})
+        if self.instance is None and beyond:
+            raise serializers.ValidationError(
+                f"You cannot give what you do not have: {', '.join(beyond)}.", "beyond_own_scopes"
+            )
+        return value
+
+
+class NewTokenSerializer(TokenSerializer):
+    """A new API token, with its text, which is shown this once."""
+
+    token = serializers.CharField(read_only=True)
+
+    class Meta(TokenSerializer.Meta):
+        fields = [*TokenSerializer.Meta.fields, "token"]
+
+
+@extend_schema_view(
+    list=extend_schema(description="The organization's tokens."),
+    create=extend_schema(responses={201: NewTokenSerializer}),
+)
+class TokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationViewSet):
+    """API tokens. Their text is shown once, when they are made."""
+
+    model = ApiToken
+    serializer_class = TokenSerializer
+    permission_map: ClassVar = dict.fromkeys(
+        ("list", "retrieve", "create", "update", "partial_update", "destroy"), Permission.ADMIN
+    )
+
+    def create(self, request: Request) -> Response:
+        given = self._checked(request)
+        token, text = tokens.create_token(**given)
+        answer = {**TokenSerializer(token).data, "token": text}
+        return Response(answer, status=status.HTTP_201_CREATED)
+
+    def update(self, request: Request, pk: str, *, partial: bool = False) -> Response:
+        token = self.get_object()
+        given = self._checked(request, token, partial)
+        given.pop("scopes", None)
+        return Response(TokenSerializer(tokens.change_token(token, **given)).data)
+
+    def partial_update(self, request: Request, pk: str) -> Response:
+        return self.update(request, pk, partial=True)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:
+        tokens.revoke_token(self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _checked(self, request: Request, token: ApiToken | None = None, partial: bool = False) -> dict[str, Any]:
+        serializer = self.get_serializer(token, data=request.data, partial=partial)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+
+# --- members -----------------------------------------------------------------------------------------------------
+
+
+class MemberSerializer(serializers.ModelSerializer[Membership]):
+    """A member of the organization and his role."""
+
+    email = serializers.EmailField(source="user.email")
+    name = serializers.CharField(source="user.name", required=False, allow_blank=True, max_length=200)
+
+    class Meta:
+        model = Membership
+        fields = ["id", "email", "name", "role", "created_at"]
+
+
+class NewMemberSerializer(MemberSerializer):
+    """A new member. Who has no account yet gets an invitation by mail; where none is sent, `invitation` holds it."""
+
+    invitation = serializers.CharField(read_only=True, allow_null=True)
+
+    class Meta(MemberSerializer.Meta):
+        fields = [*MemberSerializer.Meta.fields, "invitation"]
+
+
+class RoleSerializer(serializers.Serializer[Any]):
+    """Another role for a member."""
+
+    role = serializers.ChoiceField(choices=_ROLES)
+
+
+@extend_schema_view(list=extend_schema(description="The organization's members. For owners and admins."))
+class MemberViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationViewSet):
+    """Members and their roles. Only owners make or unmake owners, and the last one stays."""
+
+    model = Membership
+    serializer_class = MemberSerializer
+    permission_map: ClassVar = dict.fromkeys(
+        ("list", "retrieve", "create", "update", "partial_update", "destroy"), Permission.ADMIN
+    )
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().select_related("user")
+
+    @property
+    def _by_owner(self) -> bool:
+        return self.caller.may(Permission.OWN)
+
+    @extend_schema(responses={201: NewMemberSerializer})
+    def create(self, request: Request) -> Response:
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        given, person = serializer.validated_data, serializer.validated_data["user"]
+        membership, is_new = members.add_member(
+            person["email"], given["role"], name=person.get("name", ""), by_owner=self._by_owner
+        )
+        invitation = invite(membership.user, self.organization) if is_new else None
+        answer = {**MemberSerializer(membership).data, "invitation": invitation}
+        return Response(answer, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=RoleSerializer, responses=MemberSerializer)
+    def update(self, request: Request, pk: str) -> Response:
+        membership = self.get_object()
+        serializer = RoleSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        changed = members.change_role(membership, serializer.validated_data["role"], by_owner=self._by_owner)
+        return Response(MemberSerializer(changed).data)
+
+    @extend_schema(request=RoleSerializer, responses=MemberSerializer)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        return self.update(request, pk)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:
+        members.remove_member(self.get_object(), by_owner=self._by_owner)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+# --- environments ------------------------------------------------------------------------------------------------
+
+
+class EnvironmentSerializer(serializers.ModelSerializer[Environment]):
+    """A stage of deployment, such as prod."""
+
+    class Meta:
+        model = Environment
+        fields = ["id", "name", "position"]
+        extra_kwargs = {"position": {"required": False}}
+
+
+class EnvironmentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationViewSet):
+    """The organization's environments."""
+
+    model = Environment
+    serializer_class = EnvironmentSerializer
+    permission_map: ClassVar = dict.fromkeys(("create", "update", "partial_update", "destroy"), Permission.ADMIN)
+
+    def create(self, request: Request) -> Response:
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        made = environments.create_environment(**serializer.validated_data)
+        return Response(EnvironmentSerializer(made).data, status=status.HTTP_201_CREATED)
+
+    def update(self, request: Request, pk: str, *, partial: bool = False) -> Response:
+        environment = self.get_object()
+        serializer = self.get_serializer(environment, data=request.data, partial=partial)
+        serializer.is_valid(raise_exception=True)
+        changed = environments.change_environment(environment, **serializer.validated_data)
+        return Response(EnvironmentSerializer(changed).data)
+
+    def partial_update(self, request: Request, pk: str) -> Response:
+        return self.update(request, pk, partial=True)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:
+        try:
+            environments.delete_environment(self.get_object())
+        except environments.InUse as error:
+            raise Conflict("in_use", str(error)) from None
+        return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,6 +1,11 @@
 """Addresses of people, tokens and the organization itself."""
 
-from supportops.api.routers import address
+from supportops.api.routers import Router, address
 from supportops.people import api
 
-urlpatterns = [address("organization", api.OrganizationView.as_view(), "organization")]
+router = Router()
+router.register("tokens", api.TokenViewSet, basename="token")
+router.register("members", api.MemberViewSet, basename="member")
+router.register("environments", api.EnvironmentViewSet, basename="environment")
+
+urlpatterns = [address("organization", api.OrganizationView.as_view(), "organization"), *router.urls]

@@ -5,3 +5,7 @@ class PeopleConfig(AppConfig):
     name = "supportops.people"
     label = "people"
     verbose_name = "People"
+
+    def ready(self) -> None:
+        # Connects the signals' receivers.
+        from supportops.people import sign_in  # noqa: F401

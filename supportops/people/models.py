@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
+from django.utils.crypto import salted_hmac
 
 from supportops import clock
 from supportops.fields import JsonBytesField
@@ -18,6 +19,17 @@ class UserManager(BaseUserManager["User"]):
         user.save(using=self._db)
         return user
 
+    def get_by_natural_key(self, username: str | None) -> "User":
+        # Addresses are kept in lower case; people type them as they like.
+        return self.get(email=(username or "").strip().lower())
+
+    def get_or_create_by_email(self, email: str, *, name: str = "") -> tuple["User", bool]:
+        """Return the user with this address, in any case of letters, or a new one who has no password yet."""
+        user = self.filter(email=email.lower()).first()
+        if user is not None:
+            return user, False
+        return self.create_user(email, name=name), True
+
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
@@ -31,6 +43,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField("may sign in to the admin", default=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
+    # Part of what a session is signed with: raising it ends all sessions.
+    session_generation = models.PositiveIntegerField(default=0, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
     USERNAME_FIELD = "email"
@@ -39,6 +53,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        # Django compares this with each session at each request; its own covers the password alone.
+        text = f"{self.session_generation}:{self.password}"
+        return salted_hmac("supportops.people.session", text, secret=secret, algorithm="sha256").hexdigest()
 
     def get_full_name(self) -> str:
         return self.name or self.email

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.template.response import SimpleTemplateResponse
 
 from supportops.context import Actor, acting_as
 from supportops.tenancy.memberships import Place, operated_place, places_of
@@ -34,7 +35,8 @@ class OrganizationMiddleware:
                 return self.get_response(request)
         with working_for(place.organization), acting_as(actor):
             response = self.get_response(request)
-            if hasattr(response, "render") and not response.is_rendered:
+            if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
+                # The admin's pages query when they are rendered, which Django would do after this scope.
                 response.render()
             return response
 

@@ -1,0 +1,54 @@
+"""A new organization with its owner, environments and first token, all or nothing."""
+
+import secrets
+from typing import NamedTuple
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from audit.recording import record
+from supportops.people.environments import DEFAULTS
+from supportops.people.members import add_member
+from supportops.people.models import User
+from supportops.people.tokens import create_token
+from supportops.tenancy.models import Environment, Organization
+from supportops.tenancy.roles import SCOPES, Role
+from supportops.tenancy.scope import working_for
+
+
+class NewOrganization(NamedTuple):
+    """What `create_organization` made. Password and token are stored nowhere: show them now or never.
+
+    `password` is None for an owner who has an account already and keeps his password.
+    """
+
+    organization: Organization
+    owner: User
+    password: str | None
+    token: str
+
+
+def create_organization(slug: str, name: str, owner_email: str) -> NewOrganization:
+    """Make an organization. Raises ValidationError, such as for a slug that is taken."""
+    organization = Organization(slug=slug, name=name.strip() or slug)
+    organization.clean_fields()
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                organization.save(force_insert=True)
+        except IntegrityError:
+            message = f"There is an organization '{slug}' already."
+            raise ValidationError({"slug": ValidationError(message, "unique")}) from None
+        with working_for(organization):
+            record("organization.created", organization, changes={"slug": slug, "name": organization.name})
+            for position, environment in enumerate(DEFAULTS):
+                Environment.objects.create(name=environment, position=position)
+            membership, is_new = add_member(owner_email, Role.OWNER, by_owner=True)
+            owner: User = membership.user
+            password = None
+            if is_new:
+                password = secrets.token_urlsafe(15)
+                owner.set_password(password)
+                owner.save(update_fields=["password"])
+            _, token = create_token("First token", SCOPES)
+    return NewOrganization(organization, owner, password, token)
