@@ -8,22 +8,33 @@ from supportops.tenancy.owned import LinkWithin, OrganizationOwned
 
 
 class AuditPerson(OrganizationOwned):
-    """Name and address behind an entry. Erasable: blanking it leaves entries and their chain whole."""
+    """Name and address behind an entry. Erasable: blanking it leaves entries and their chain whole.
+
+    The one who acted has a row for all his entries; a person named within an entry's `changes` has one for that
+    entry, and goes with it.
+    """
 
     kind = models.CharField(max_length=20)  # user, token, platform, system
     identifier = models.CharField(max_length=100)
     name = models.CharField(max_length=254, blank=True)
     ip = models.CharField(max_length=45, blank=True)
+    mentioned_in = models.UUIDField(null=True)
     erased_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [
-            # Erased rows are alike; entries go on pointing at each of them.
-            models.UniqueConstraint(
+        # Not unique: two transactions that meet a person first make a row each, rather than one waiting for the other.
+        indexes = [
+            models.Index(
                 fields=["organization", "kind", "identifier", "name", "ip"],
-                condition=models.Q(erased_at__isnull=True),
-                name="one_audit_person",
-            )
+                condition=models.Q(erased_at__isnull=True, mentioned_in__isnull=True),
+                name="audit_person_known",
+            ),
+            models.Index(
+                fields=["organization", "mentioned_in"],
+                condition=models.Q(mentioned_in__isnull=False),
+                name="audit_person_mentioned",
+            ),
+            models.Index(fields=["organization", "kind", "identifier"], name="audit_person_identifier"),
         ]
 
     def __str__(self) -> str:

@@ -17,6 +17,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
 from audit import context, redaction, vocabulary
 from audit.models import AuditEntry, AuditPerson
 from supportops import clock, odd_json
+from supportops.ids import new_id
 from supportops.tenancy.scope import current_organization_id, organization_in_scope
 
 Target = models.Model | tuple["type[models.Model] | str", Any] | None
@@ -77,7 +78,10 @@ def record_many(acts: Iterable[Act]) -> None:
     if not prepared:
         return
     _refuse_outside_of_transaction()
-    people = _people_ids({person for each in prepared for person in each.people()})
+    mentioned = [person for each in prepared for person in each.mentioned.values()]
+    if mentioned:
+        AuditPerson.across_organizations.bulk_create(mentioned)
+    people = _people_ids({each.actor for each in prepared if each.is_person})
     AuditEntry.across_organizations.bulk_create([each.entry(people) for each in prepared])
 
 
@@ -139,8 +143,9 @@ class _PersonKey:
     def of(cls, organization_id: uuid.UUID, kind: str, identifier: str, name: str, ip: str) -> "_PersonKey":
         return cls(organization_id, kind[:20], identifier[:100], name[:254], ip[:45])
 
-    def row(self) -> AuditPerson:
+    def row(self, mentioned_in: uuid.UUID | None = None) -> AuditPerson:
         return AuditPerson(
+            mentioned_in=mentioned_in,
             organization_id=self.organization_id,
             kind=self.kind,
             identifier=self.identifier,
@@ -158,8 +163,9 @@ class _Prepared:
         self.organization_id = _organization_of(act)
         self.resource_type, self.resource_id = _resource(act.target, self.organization_id)
         self.changes = act.redactor.value(act.changes or {})
+        self.id = new_id()
         self.mentioned = {
-            person: _PersonKey.of(self.organization_id, person.kind, person.id, person.name, "")
+            person: _PersonKey.of(self.organization_id, person.kind, person.id, person.name, "").row(self.id)
             for person in _people_in(self.changes)
         }
         actor, ip = act.acting.actor, act.acting.ip
@@ -167,15 +173,11 @@ class _Prepared:
         self.actor = _PersonKey.of(self.organization_id, actor.type, actor.id, actor.name, ip)
         self.is_person = bool(actor.name or ip)
 
-    def people(self) -> Iterator[_PersonKey]:
-        yield from self.mentioned.values()
-        if self.is_person:
-            yield self.actor
-
     def entry(self, ids: dict[_PersonKey, uuid.UUID]) -> AuditEntry:
         act, acting = self.act, self.act.acting
-        references = {person: {"person": str(ids[key])} for person, key in self.mentioned.items()}
+        references = {person: {"person": str(row.id)} for person, row in self.mentioned.items()}
         return AuditEntry(
+            id=self.id,
             organization_id=self.organization_id,
             at=act.at or clock.now(),
             actor_type=self.actor.kind,
@@ -205,13 +207,10 @@ def _people_ids(keys: set[_PersonKey]) -> dict[_PersonKey, uuid.UUID]:
     unknown = keys - ids.keys()
     if unknown:
         found = _find_people(unknown)
-        missing = unknown - found.keys()
+        missing = [(key, key.row()) for key in unknown - found.keys()]
         if missing:
-            # Somebody else may make the same row right now: ours is then left out, and his is found.
-            AuditPerson.across_organizations.bulk_create(
-                [key.row() for key in sorted(missing, key=repr)], ignore_conflicts=True
-            )
-            found |= _find_people(missing)
+            AuditPerson.across_organizations.bulk_create([row for _, row in missing])
+            found |= {key: row.id for key, row in missing}
         ids |= found
         # Rows made in a transaction that is rolled back are gone: they are known from its commit on.
         transaction.on_commit(lambda: _remember(found, now + _KNOWN_FOR))
@@ -228,9 +227,8 @@ def _find_people(keys: set[_PersonKey]) -> dict[_PersonKey, uuid.UUID]:
             name=key.name,
             ip=key.ip,
         )
-    rows = AuditPerson.across_organizations.filter(wanted, erased_at__isnull=True).values_list(
-        "organization_id", "kind", "identifier", "name", "ip", "id"
-    )
+    living = AuditPerson.across_organizations.filter(erased_at__isnull=True, mentioned_in__isnull=True)
+    rows = living.filter(wanted).values_list("organization_id", "kind", "identifier", "name", "ip", "id")
     return {_PersonKey(*row[:5]): row[5] for row in rows}
 
 
