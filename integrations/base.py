@@ -91,6 +91,8 @@ class BaseIntegration:
     schemes: ClassVar[Mapping[str, Signature]] = {}
     # True: the platform makes the signing secret, and a person gives it to us.
     platform_makes_secret: ClassVar[bool] = False
+    # The credential that is this secret, where the platform uses one for both: given once, it serves twice.
+    webhook_secret_field: ClassVar[str] = ""
     # Schemes under which a webhook is only a hint: `enrich` fetches the object before rules see the event.
     hint_schemes: ClassVar[frozenset[str]] = frozenset()
 

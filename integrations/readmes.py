@@ -4,7 +4,6 @@ import inspect
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from integrations.base import BaseIntegration
 
@@ -13,7 +12,10 @@ RECEIVE = "Receive events"
 
 def readme(connector: type[BaseIntegration]) -> str:
     """Return the README beside the connector's module, "" where there is none."""
-    return _read(connector)
+    try:
+        return _read(str(Path(inspect.getfile(connector)).parent / "README.md"))
+    except (TypeError, OSError):
+        return ""  # a class without a file: made in a test or an interpreter
 
 
 def setup_of_webhook(connector: type[BaseIntegration]) -> str:
@@ -28,9 +30,6 @@ def section(markdown: str, title: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _read(connector: Any) -> str:
-    try:
-        file = Path(inspect.getfile(connector)).parent / "README.md"
-    except (TypeError, OSError):
-        return ""  # a class without a file: made in a test or an interpreter
+def _read(path: str) -> str:
+    file = Path(path)
     return file.read_text(encoding="utf-8") if file.is_file() else ""

@@ -387,9 +387,15 @@ def test_a_file_needs_the_bot_in_the_channel() -> None:
 
 @pytest.mark.parametrize(
     "parameters",
-    [{}, {"content": "x", "url": "https://a.example/b"}, {"content": ""}, {"content": "x", "thread": "1.2"},
-     {"url": "file:///etc/passwd"}, {"file_path": "/etc/passwd"}],
-)  # fmt: skip
+    [
+        {},
+        {"content": "x", "url": "https://a.example/b"},
+        {"content": ""},
+        {"content": "x", "thread": "1.2"},
+        {"url": "file:///etc/passwd"},
+        {"file_path": "/etc/passwd"},
+    ],
+)
 def test_a_file_that_cannot_be_is_refused(parameters: dict[str, Any]) -> None:
     with FakePlatform([]) as slack, pytest.raises(InvalidInput):
         slack.connect(Slack, BOT).execute(Action("upload_file", parameters))
