@@ -8,4 +8,4 @@ class PeopleConfig(AppConfig):
 
     def ready(self) -> None:
         # Connects the signals' receivers.
-        from supportops.people import sign_in  # noqa: F401
+        from supportops.people import keys, sign_in  # noqa: F401

@@ -16,7 +16,7 @@ class Sealed:
 
     def open(self) -> Any:
         """Return the value. Raises vault.keyring.CannotOpen. None when nothing was put."""
-        sealed = self._row.__dict__.get(self._field.attname)
+        sealed = self.bytes
         if not sealed:
             return None
         plain = keyring.open_sealed(
@@ -28,7 +28,9 @@ class Sealed:
         return odd_json.loads(plain)
 
     def put(self, value: Any) -> None:
-        """Seal `value` into the row; the caller saves the row."""
+        """Seal `value` into the row; the caller saves the row. Raises ValueError for a row without organization."""
+        if self._row.organization_id is None:  # type: ignore[attr-defined]
+            raise ValueError("A secret is sealed for an organization: give the row its organization first.")
         self._row.__dict__[self._field.attname] = keyring.seal(
             odd_json.dumps(value),
             organization_id=self._row.organization_id,  # type: ignore[attr-defined]
@@ -38,17 +40,24 @@ class Sealed:
 
     @property
     def is_set(self) -> bool:
-        return bool(self._row.__dict__.get(self._field.attname))
+        return bool(self.bytes)
 
     @property
     def bytes(self) -> bytes:
         """The sealed bytes as stored."""
+        if self._field.attname not in self._row.__dict__:
+            # Left out by only() or defer(): not being loaded must not look like not being set.
+            self._row.refresh_from_db(fields=[self._field.attname])
         return bytes(self._row.__dict__.get(self._field.attname) or b"")
 
     def __repr__(self) -> str:
         return "••••••" if self.is_set else "(not set)"
 
     __str__ = __repr__
+
+    def __reduce__(self) -> Any:
+        # What is pickled or copied out of a row (a task's argument, a cache) is the dots, not the row.
+        return str, (repr(self),)
 
 
 class SealedField(models.BinaryField):  # type: ignore[type-arg]
@@ -71,6 +80,15 @@ class SealedField(models.BinaryField):  # type: ignore[type-arg]
     def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
         super().contribute_to_class(cls, name, private_only)
         setattr(cls, name, _Access(self))
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        return super().get_db_prep_value(value.bytes if isinstance(value, Sealed) else value, connection, prepared)
+
+    def get_db_prep_save(self, value: Any, connection: Any) -> Any:
+        raw = value.bytes if isinstance(value, Sealed) else value
+        if raw is not None and not hasattr(raw, "resolve_expression") and not keyring.looks_sealed(raw):
+            raise TypeError(f"Only sealed bytes are stored in '{self.name}': seal the value by `row.{self.name}.put`.")
+        return super().get_db_prep_save(raw, connection)
 
     def pre_save(self, model_instance: models.Model, add: bool) -> bytes:
         return bytes(model_instance.__dict__.get(self.attname) or b"")

@@ -8,7 +8,6 @@ Source: NIST SP 800-38D (GCM); envelope encryption as key-management services do
 import base64
 import binascii
 import secrets
-import threading
 import uuid
 from functools import lru_cache
 
@@ -18,6 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, transaction
 
+from supportops import clock
 from supportops.vault.models import DataKey
 
 _VERSION = b"\x01"
@@ -55,26 +55,45 @@ def key_of(sealed: bytes) -> uuid.UUID:
     return uuid.UUID(bytes=bytes(sealed[1:17]))
 
 
+def looks_sealed(value: object) -> bool:
+    """Return whether `value` has the form of sealed bytes, or is empty: a last guard against storing plain text."""
+    if not isinstance(value, (bytes, memoryview)):
+        return False
+    return len(value) == 0 or (len(value) >= _HEADER + 16 and bytes(value[:1]) == _VERSION)
+
+
+def sealed_with(key_id: uuid.UUID) -> tuple[bytes, bytes]:
+    """Return the first and last-but-one prefix of what is sealed with a key: low <= sealed < high."""
+    low = _VERSION + key_id.bytes
+    return low, (int.from_bytes(low, "big") + 1).to_bytes(len(low), "big")
+
+
 def new_data_key(organization_id: uuid.UUID) -> DataKey:
-    """Make a fresh data key the organization's current one and return it."""
+    """Make a fresh data key the organization's current one and return it. Raises IntegrityError when somebody else
+    does the same at this moment."""
     name, master = master_keys()[0]
     plain = secrets.token_bytes(32)
     row = DataKey(organization_id=organization_id, master=name)
     row.wrapped = _wrap(master, plain, row.associated_data())
     with transaction.atomic():
-        DataKey.objects.filter(organization_id=organization_id, is_current=True).update(is_current=False)
+        DataKey.objects.filter(organization_id=organization_id, is_current=True).update(
+            is_current=False, retired_at=clock.now()
+        )
         row.save(force_insert=True)
     return row
 
 
 def rewrap(row: DataKey) -> bool:
-    """Wrap `row` with the newest master key. Returns False when it already is. The key itself stays the same."""
+    """Wrap `row` with the newest master key. Returns False when it already is. The key itself stays the same.
+
+    Raises CannotOpen when the master key that wraps it is not to be had.
+    """
     name, master = master_keys()[0]
     if row.master == name:
         return False
     wrapped = _wrap(master, _unwrap(row), row.associated_data())
-    DataKey.objects.filter(pk=row.pk).update(master=name, wrapped=wrapped)
-    return True
+    # Only over what was read: somebody else may have done it in the meantime.
+    return DataKey.objects.filter(pk=row.pk, master=row.master).update(master=name, wrapped=wrapped) == 1
 
 
 def master_keys() -> list[tuple[str, bytes]]:
@@ -99,12 +118,14 @@ def _parse_master_keys(texts: tuple[str, ...]) -> list[tuple[str, bytes]]:
     return keys
 
 
-# Data keys opened by this process: id → key. Small, and only ever grows by keys in use.
+# Data keys opened by this process: id → key. Small, and only ever grows by keys in use. What an id stands for never
+# changes, so an entry can be missing but not wrong.
 _opened: dict[uuid.UUID, bytes] = {}
-_lock = threading.Lock()
 
 
 def _current_key(organization_id: uuid.UUID) -> tuple[uuid.UUID, bytes]:
+    # Asked of the database each time, by an index: a process that went on sealing with a key that another one
+    # retired would keep that key from ever being removed. The key itself is opened once.
     row = DataKey.objects.filter(organization_id=organization_id, is_current=True).first()
     if row is None:
         try:
@@ -147,5 +168,4 @@ def _associated_data(organization_id: uuid.UUID, row_id: uuid.UUID, label: str) 
 
 def forget_opened_keys() -> None:
     """Drop opened data keys from memory, such as after a rotation or between tests."""
-    with _lock:
-        _opened.clear()
+    _opened.clear()

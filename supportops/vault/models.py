@@ -21,6 +21,7 @@ class DataKey(models.Model):
     # False once a newer key seals; kept until nothing is sealed with it any more.
     is_current = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=clock.now)
+    retired_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -32,3 +33,12 @@ class DataKey(models.Model):
     def associated_data(self) -> bytes:
         """Return what a wrapped key is bound to, so that it does not open as another organization's."""
         return b"data-key:" + uuid.UUID(str(self.organization_id)).bytes + uuid.UUID(str(self.id)).bytes
+
+
+class KeyRotation(models.Model):
+    """A renewal of all data keys. Keys older than it (by id, which sorts by time) are replaced; it ends when none is
+    left, so that one that was stopped goes on where it was."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    started_at = models.DateTimeField(default=clock.now)
+    finished_at = models.DateTimeField(null=True)
