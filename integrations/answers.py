@@ -91,52 +91,78 @@ class Unreadable(Exception):
 
 def read_body(chunks: Iterable[bytes], encoding: str, most: int) -> bytes:
     """Return the decompressed body; never holds more than `most` bytes of it. Raises TooBig and Unreadable."""
-    unpack = _unpacker(encoding)
+    unpacker = _unpacker(encoding)
     parts: list[bytes] = []
     size = received = 0
     for chunk in chunks:
         received += len(chunk)
-        part = unpack(chunk, most - size + 1)
+        part = unpacker.take(chunk, most - size)
         size += len(part)
         # Also counts what arrives packed: an endless stream may decompress to nothing.
         if size > most or received > most:
             raise TooBig
         parts.append(part)
+    unpacker.end()
     return b"".join(parts)
 
 
-def _unpacker(encoding: str) -> Callable[[bytes, int], bytes]:
+class _Plain:
+    def take(self, chunk: bytes, most: int) -> bytes:
+        return chunk
+
+    def end(self) -> None:
+        """Nothing is left over."""
+
+
+class _Inflater:
+    """Undoes gzip or deflate, a bounded piece at a time."""
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._stream = zlib.decompressobj(window)
+        self._has_begun = False
+
+    def take(self, chunk: bytes, most: int) -> bytes:
+        parts = []
+        while chunk:
+            part = self._inflated(chunk, most + 1)
+            parts.append(part)
+            most -= len(part)
+            if most < 0:
+                raise TooBig
+            # A gzip body may consist of several members one after the other (RFC 1952, section 2.2).
+            chunk = self._stream.unused_data if self._window > zlib.MAX_WBITS else b""
+            if chunk:
+                self._stream = zlib.decompressobj(self._window)
+        return b"".join(parts)
+
+    def end(self) -> None:
+        if self._has_begun and not self._stream.eof:
+            raise Unreadable("the compressed data ends too early")
+
+    def _inflated(self, chunk: bytes, most: int) -> bytes:
+        try:
+            part = self._stream.decompress(chunk, most)
+        except zlib.error as error:
+            if self._has_begun or self._window != zlib.MAX_WBITS:
+                raise Unreadable(str(error)) from None
+            # Some servers send bare deflate data where RFC 9110 (section 8.4.1.2) wants the zlib form.
+            self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
+            self._has_begun = True
+            return self._inflated(chunk, most)
+        self._has_begun = True
+        return part
+
+
+def _unpacker(encoding: str) -> _Plain | _Inflater:
     match encoding.strip().lower():
         case "" | "identity":
-            return lambda chunk, _: chunk
+            return _Plain()
         case "gzip" | "x-gzip":
-            return _Inflated(zlib.MAX_WBITS | 16)
+            return _Inflater(zlib.MAX_WBITS | 16)
         case "deflate":
-            return _Inflated(zlib.MAX_WBITS)
+            return _Inflater(zlib.MAX_WBITS)
     raise Unreadable(f"the content encoding '{encoding[:40]}'")
-
-
-class _Inflated:
-    def __init__(self, window: int) -> None:
-        self._inflater = zlib.decompressobj(window)
-        self._is_first = True
-
-    def __call__(self, chunk: bytes, most: int) -> bytes:
-        try:
-            part = self._inflater.decompress(chunk, most)
-        except zlib.error as error:
-            if not self._is_first or self._inflater.unconsumed_tail:
-                raise Unreadable(str(error)) from None
-            # Some servers send bare deflate data where RFC 9110 wants the zlib form.
-            self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-            try:
-                part = self._inflater.decompress(chunk, most)
-            except zlib.error as second:
-                raise Unreadable(str(second)) from None
-        self._is_first = False
-        if self._inflater.unconsumed_tail:
-            raise TooBig
-        return part
 
 
 def error_of(response: Response, now: datetime, *, mask: Callable[[str], str] = str) -> IntegrationError | None:

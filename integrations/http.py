@@ -58,7 +58,6 @@ __all__ = ["PlatformClient", "Response", "client_for", "path"]
 
 log = logging.getLogger("integrations.http")
 
-REQUEST_SECONDS = 30.0
 MOST_REDIRECTS = 5
 _MOST_LOGGED = 4096
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -82,7 +81,7 @@ class PlatformClient:
 
     A connector's `authorize` sets `headers`, `params` or `auth`, which go with every request that is signed in.
     `rate_limit` is what the last answer's headers said; `has_written` whether a request that changes something was
-    taken by the platform or may have been: from then on the call as a whole cannot simply be made again.
+    taken by the platform, or left without an answer: from then on the call as a whole cannot simply be made again.
     `last_status` is the HTTP status of the last answer.
     """
 
@@ -165,14 +164,14 @@ class PlatformClient:
         """
         url = self._url(path_or_url, host, signed_in)
         request = self._built(method.upper(), url, params, json, data, content, files, headers, signed_in)
-        secret_bound = signed_in and self._carries_secrets
+        secret_bound = (signed_in and self._carries_secrets) or any(name in _SENSITIVE for name in request.headers)
         self._refuse_plain_http(request.url, secret_bound)
-        with exchange_of(min(timeout or REQUEST_SECONDS, self.remaining())) as exchange:
+        with exchange_of(min(timeout, self.remaining()) if timeout else self.remaining()) as exchange:
             response = self._exchanged(request, exchange, max_bytes, follow=not secret_bound)
         return self._judged(response, expected or (), signed_in)
 
     def remaining(self) -> float:
-        """Return the seconds left of the call's time, which runs from its first request."""
+        """Return the seconds left of the call's time (`Call.deadline`), which runs from its first request."""
         if self._ends_at is None:
             self._ends_at = time.monotonic() + self._call.deadline
         return max(self._ends_at - time.monotonic(), 0.0)
@@ -183,7 +182,7 @@ class PlatformClient:
 
     def mask(self, text: str) -> str:
         """Return `text` without any of the call's secrets."""
-        return masker(frozenset(self._all_secrets()))(text)
+        return masker(self._all_secrets())(text)
 
     # --- building --------------------------------------------------------------------------------------------
     @property
@@ -382,6 +381,9 @@ class PlatformClient:
             shortened(self.mask(response.text), _MOST_LOGGED),
         )
 
+
+# Whatever holds one of these counts as a request with credentials, whoever put it there.
+_SENSITIVE = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
 
 # Signs that a request had left us, also where a transport of tests raises them.
 _AFTER_SENDING = (

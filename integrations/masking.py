@@ -1,8 +1,7 @@
 """Takes secrets out of texts by value, also in the encodings in which they travel."""
 
 import base64
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Collection
 from urllib.parse import quote, quote_plus
 
 MASK = "••••••"
@@ -10,8 +9,7 @@ MASK = "••••••"
 _SHORTEST = 8
 
 
-@lru_cache(maxsize=256)
-def masker(secrets: frozenset[str]) -> Callable[[str], str]:
+def masker(secrets: Collection[str]) -> Callable[[str], str]:
     """Return a function that replaces every one of `secrets` in a text."""
     forms = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
 

@@ -5,28 +5,37 @@ way (letters beyond ASCII, garbage, missing headers) is refused, never an except
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
-import math
 import re
 import secrets as random_secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from integrations.proofs import (
+    Clock,
+    Encoding,
+    any_fits,
+    decoded,
+    encoded,
+    from_base64,
+    header_of,
+    is_ed25519,
+    is_near,
+    moment_of,
+    padded,
+    raw,
+    stamp_of,
+)
 from integrations.specs import WebhookRequest
 
-Encoding = Literal["hex", "base64"]
 Digest = Literal["sha1", "sha256", "sha384", "sha512"]
-Clock = Literal["unix", "iso8601"]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
-_UNIX = re.compile(r"[0-9]{1,12}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -105,7 +114,7 @@ def as_text(secret: str) -> bytes:
 
 def as_base64(secret: str) -> bytes:
     """Use the bytes that a secret stands for; none when it is not base64."""
-    return _from_base64(_raw(secret)) or b""
+    return from_base64(raw(secret)) or b""
 
 
 class HmacSignature(Signature):
@@ -153,15 +162,17 @@ class HmacSignature(Signature):
         """Return whether one of `secrets` signed `request` within the tolerance."""
         stamp = b""
         if self.timestamp:
-            stamp = _header(request, self.timestamp)
+            stamp = header_of(request, self.timestamp)
             at = moment_of(stamp, self.clock)
-            if at is None or not _is_near(at, now, self.tolerance):
+            if at is None or not is_near(at, now, self.tolerance):
                 return False
-        found = _header(request, self.header)
+        found = header_of(request, self.header)
         values = found.split(self.separator.encode()) if self.separator else [found]
         given = [mac for value in values[:20] if (mac := self._mac_in(value)) is not None]
-        covered = self.covers(Covered(request.body, stamp, _raw(request.url), _raw(request.method)))
-        return _any_fits(given, [self._mac(key, covered) for secret in secrets if (key := self._key_of(secret))])
+        covered = self.covers(
+            Covered(request.body, stamp, request.url.encode(errors="surrogatepass"), raw(request.method))
+        )
+        return any_fits(given, [self._mac(key, covered) for secret in secrets if (key := self._key_of(secret))])
 
     def sign(
         self,
@@ -177,7 +188,7 @@ class HmacSignature(Signature):
         """Return the headers with which a sender that holds `secret` would prove itself."""
         stamp = stamp_of(now, self.clock) if self.timestamp else ""
         covered = self.covers(Covered(body, stamp.encode(), url.encode(), method.encode()))
-        value = self.prefix + _encoded(self._mac(self.key(secret), covered), self.encoding)
+        value = self.prefix + encoded(self._mac(self.key(secret), covered), self.encoding)
         return {self.header: value, **({self.timestamp: stamp} if self.timestamp else {})}
 
     def check_secret(self, secret: str) -> None:
@@ -198,7 +209,7 @@ class HmacSignature(Signature):
         text, prefix = value.strip(), self.prefix.encode()
         if not text.startswith(prefix):
             return None
-        return _decoded(text[len(prefix) :], self.encoding)
+        return decoded(text[len(prefix) :], self.encoding)
 
 
 class GenericHmac(Signature):
@@ -304,14 +315,14 @@ class SharedSecretHeader(Signature):
         options: Mapping[str, Any] | None = None,
     ) -> bool:
         """Return whether `request` holds one of `secrets`."""
-        given = [_header(request, self.header)] if self.header else []
-        kind, _, value = _header(request, "authorization").strip().partition(b" ")
+        given = [header_of(request, self.header)] if self.header else []
+        kind, _, value = header_of(request, "authorization").strip().partition(b" ")
         if self.basic and kind.lower() == b"basic":
-            user_and_password = _from_base64(value.strip()) or b""
+            user_and_password = from_base64(value.strip()) or b""
             given.append(user_and_password if self.basic == "user" else user_and_password.partition(b":")[2])
         if self.bearer and kind.lower() == b"bearer":
             given.append(value.strip())
-        return _any_fits([item for item in given if item], [_raw(item) for item in secrets if item.strip()])
+        return any_fits([item for item in given if item], [raw(item) for item in secrets if item.strip()])
 
     def sign(
         self,
@@ -357,23 +368,23 @@ class StandardWebhooks(Signature):
         options: Mapping[str, Any] | None = None,
     ) -> bool:
         """Return whether an entry of the signature list was made with one of `secrets`, within five minutes."""
-        delivery_id = _header(request, "webhook-id").strip()
-        stamp = _header(request, "webhook-timestamp").strip()
+        delivery_id = header_of(request, "webhook-id").strip()
+        stamp = header_of(request, "webhook-timestamp").strip()
         at = moment_of(stamp, "unix")
         # A full stop in the id would let the same bytes be read as another id and time.
-        if not delivery_id or b"." in delivery_id or at is None or not _is_near(at, now, self.tolerance):
+        if not delivery_id or b"." in delivery_id or at is None or not is_near(at, now, self.tolerance):
             return False
         content = b".".join((delivery_id, stamp, request.body))
-        entries = [entry.partition(b",") for entry in _header(request, "webhook-signature").split()[:20]]
+        entries = [entry.partition(b",") for entry in header_of(request, "webhook-signature").split()[:20]]
         given = {
-            version: [mac for name, _, value in entries if name == version and (mac := _from_base64(value)) is not None]
+            version: [mac for name, _, value in entries if name == version and (mac := from_base64(value)) is not None]
             for version in (b"v1", b"v1a")
         }
         keys = [found for secret in secrets if (found := self._key_of(secret)) is not None]
         expected = [hmac.new(key, content, hashlib.sha256).digest() for kind, key in keys if kind == "v1"]
-        fits = _any_fits(given[b"v1"], expected)
+        fits = any_fits(given[b"v1"], expected)
         public_keys = [key for kind, key in keys if kind == "v1a"]
-        return fits or any(_is_ed25519(key, mac, content) for key in public_keys for mac in given[b"v1a"])
+        return fits or any(is_ed25519(key, mac, content) for key in public_keys for mac in given[b"v1a"])
 
     def sign(
         self,
@@ -393,13 +404,13 @@ class StandardWebhooks(Signature):
         stamp = stamp_of(now, "unix")
         content = b".".join((delivery_id.encode(), stamp.encode(), body))
         if secret.startswith("whsk_"):
-            seed = (_from_base64(secret.removeprefix("whsk_").encode()) or b"")[:32]
-            value = "v1a," + _encoded(Ed25519PrivateKey.from_private_bytes(seed).sign(content), "base64")
+            seed = (from_base64(secret.removeprefix("whsk_").encode()) or b"")[:32]
+            value = "v1a," + encoded(Ed25519PrivateKey.from_private_bytes(seed).sign(content), "base64")
         else:
             found = self._key_of(secret)
             if found is None or found[0] != "v1":
                 raise ValueError("The secret is not a whsec_ secret.")
-            value = "v1," + _encoded(hmac.new(found[1], content, hashlib.sha256).digest(), "base64")
+            value = "v1," + encoded(hmac.new(found[1], content, hashlib.sha256).digest(), "base64")
         return {"webhook-id": delivery_id, "webhook-timestamp": stamp, "webhook-signature": value}
 
     def new_secret(self) -> str:
@@ -421,88 +432,7 @@ class StandardWebhooks(Signature):
         """The key that a secret stands for; with or without prefix and padding, as the libraries take it."""
         text = secret.strip()
         if text.startswith("whpk_"):
-            key = _from_base64(_padded(text.removeprefix("whpk_")))
+            key = from_base64(padded(text.removeprefix("whpk_")))
             return ("v1a", key) if key is not None and len(key) == 32 else None
-        key = _from_base64(_padded(text.removeprefix("whsec_")))
+        key = from_base64(padded(text.removeprefix("whsec_")))
         return ("v1", key) if key else None
-
-
-def moment_of(stamp: bytes, clock: Clock) -> datetime | None:
-    """Return the time that a sender's header tells, None when it is not of that form."""
-    try:
-        text = stamp.decode("ascii").strip()
-        if clock == "unix":
-            return datetime.fromtimestamp(int(text), UTC) if _UNIX.fullmatch(text) else None
-        at = datetime.fromisoformat(text)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return at if at.tzinfo is not None else None
-
-
-def stamp_of(now: datetime, clock: Clock) -> str:
-    """Return `now` as a sender would write it."""
-    if clock == "unix":
-        return str(math.floor(now.timestamp()))
-    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _is_near(at: datetime, now: datetime, tolerance: timedelta) -> bool:
-    # In whole seconds, as senders and the reference libraries count: 300 s pass, 301 s do not.
-    try:
-        return abs(math.floor(now.timestamp()) - math.floor(at.timestamp())) <= tolerance.total_seconds()
-    except (OverflowError, ValueError):
-        return False
-
-
-def _any_fits(given: Sequence[bytes], expected: Sequence[bytes]) -> bool:
-    """Whether any of the given values is one of the expected; takes the same time whichever it is."""
-    fits = False
-    for one in given:
-        for other in expected:
-            fits |= hmac.compare_digest(one, other)
-    return fits
-
-
-def _is_ed25519(key: bytes, signature: bytes, content: bytes) -> bool:
-    try:
-        Ed25519PublicKey.from_public_bytes(key).verify(signature, content)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
-def _header(request: WebhookRequest, name: str) -> bytes:
-    return _raw(request.headers.get(name.lower()) or "")
-
-
-def _raw(text: str) -> bytes:
-    """A header as it came over the wire: servers hand bytes over as Latin-1 text."""
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        return text.encode("utf-8", errors="surrogatepass")
-
-
-def _encoded(mac: bytes, encoding: Encoding) -> str:
-    return mac.hex() if encoding == "hex" else base64.b64encode(mac).decode()
-
-
-def _decoded(value: bytes, encoding: Encoding) -> bytes | None:
-    if encoding == "base64":
-        return _from_base64(value)
-    try:
-        return binascii.unhexlify(value)
-    except (binascii.Error, ValueError):
-        return None
-
-
-def _padded(text: str) -> bytes:
-    raw = _raw(text)
-    return raw + b"=" * (-len(raw) % 4)
-
-
-def _from_base64(value: bytes) -> bytes | None:
-    try:
-        return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        return None

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 import certifi
@@ -108,6 +109,36 @@ class GuardedStream(httpcore.NetworkStream):
         return None
 
 
+def open_connection(
+    host: str, port: int, timeout: float | None = None, *, allowances: Allowances = NOTHING
+) -> socket.socket:
+    """Return a connection to the first checked address of `host` that answers, for what is not HTTP too (SMTP).
+
+    Raises AddressRefused before anything is sent, NameNotResolved, and OSError.
+    """
+    addresses = checked_addresses(host, port, allowances=allowances, timeout=_time_left(timeout, TimeoutError))
+    for address in addresses[:-1]:
+        try:
+            # An address that swallows packets shall leave time for the next one.
+            return _connected(address, _time_left(timeout, TimeoutError) / 2)
+        except OSError:
+            continue
+    return _connected(addresses[-1], _time_left(timeout, TimeoutError))
+
+
+def _connected(address: Checked, seconds: float) -> socket.socket:
+    connection = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(min(seconds, _CONNECT_SECONDS))
+        with passing(address.sockaddr):
+            connection.connect(address.sockaddr)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 class GuardedBackend(httpcore.NetworkBackend):
     """Connects to addresses that the guard has checked, and to nothing else."""
 
@@ -123,33 +154,11 @@ class GuardedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         """Connect to the first address of `host` that answers. Raises AddressRefused before anything is sent."""
-        left = _time_left(timeout, httpcore.ConnectTimeout)
         try:
-            addresses = checked_addresses(host, port, allowances=self._allowances, timeout=left)
+            with _as_httpcore(httpcore.ConnectTimeout, httpcore.ConnectError):
+                return GuardedStream(open_connection(host, port, timeout, allowances=self._allowances))
         except NameNotResolved as error:
             raise httpcore.ConnectError(str(error)) from None
-        for position, address in enumerate(addresses, start=1):
-            try:
-                return self._connect(address, timeout, is_last=position == len(addresses))
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                if position == len(addresses):
-                    raise
-        raise httpcore.ConnectError(f"The name {host} has no address.")
-
-    def _connect(self, address: Checked, timeout: float | None, *, is_last: bool) -> httpcore.NetworkStream:
-        left = _time_left(timeout, httpcore.ConnectTimeout)
-        # An address that swallows packets shall leave time for the next one.
-        left = min(left, _CONNECT_SECONDS) if is_last else min(left, _CONNECT_SECONDS, left / 2)
-        connection = socket.socket(address.family, socket.SOCK_STREAM)
-        try:
-            with _as_httpcore(httpcore.ConnectTimeout, httpcore.ConnectError), passing(address.sockaddr):
-                connection.settimeout(left)
-                connection.connect(address.sockaddr)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except BaseException:
-            connection.close()
-            raise
-        return GuardedStream(connection)
 
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[SOCKET_OPTION] | None = None
@@ -170,11 +179,12 @@ def shared_transport(allowances: Allowances = NOTHING) -> httpx.BaseTransport:
 
 
 def _new_transport(allowances: Allowances) -> httpx.HTTPTransport:
-    transport = httpx.HTTPTransport(verify=_tls(), trust_env=False)
+    tls = _tls()
+    transport = httpx.HTTPTransport(verify=tls, trust_env=False)
     connections = max(50, 2 * settings.WORKER_SLOTS)
     # httpx has no public way to a network backend of one's own; hence its version is pinned.
     transport._pool = httpcore.ConnectionPool(
-        ssl_context=_tls(),
+        ssl_context=tls,
         max_connections=connections,
         max_keepalive_connections=connections,
         keepalive_expiry=_KEEP_ALIVE_SECONDS,
@@ -183,6 +193,7 @@ def _new_transport(allowances: Allowances) -> httpx.HTTPTransport:
     return transport
 
 
+@cache
 def _tls() -> ssl.SSLContext:
     # The system's store, so that an operator's own authority counts, and a store that is there in bare containers.
     context = ssl.create_default_context()

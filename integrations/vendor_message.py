@@ -6,7 +6,7 @@ from typing import Any
 MOST_CHARACTERS = 300
 
 _FIRST = ("message", "error_description", "error_message", "detail", "description", "title", "msg", "reason", "error")
-_LISTS = ("errors", "errorMessages", "error_messages", "details", "messages")
+_LISTS = ("errorMessages", "error_messages", "errors", "details", "messages")
 _SPACE = re.compile(r"\s+")
 
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from integrations.proofs import moment_of
 from integrations.signatures import (
     GenericHmac,
     HmacSignature,
@@ -19,7 +20,6 @@ from integrations.signatures import (
     StandardWebhooks,
     as_base64,
     minutes,
-    moment_of,
 )
 from integrations.specs import WebhookRequest
 
