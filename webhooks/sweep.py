@@ -1,12 +1,13 @@
 """The sweep: wakes workers for what is due, gives back what dead ones held, ends waits. Any number may run at once."""
 
 import structlog
-from audit.sealing import seal_due
 from django.db import DatabaseError, connection
 
+from audit.sealing import seal_due
 from rules import claims, recovery, wake
 from rules.models import Step
 from supportops import clock
+from supportops.jobs import running as jobs
 from webhooks.models import Delivery
 from webhooks.processing import recover_deliveries
 
@@ -35,3 +36,4 @@ def _wake() -> None:
         wake.plan()
     if claims.organizations_due(claims.Claimable(Step, queue="work"), now):
         wake.perform()
+    jobs.wake_if_due()

@@ -1,5 +1,9 @@
 """Addresses of jobs."""
 
-from django.urls import URLPattern, URLResolver
+from supportops.api.routers import Router
+from supportops.jobs.api import JobViewSet
 
-urlpatterns: list[URLPattern | URLResolver] = []
+router = Router()
+router.register("jobs", JobViewSet, basename="job")
+
+urlpatterns = router.urls

@@ -31,5 +31,10 @@ class Job(OrganizationOwned):
     fence = models.PositiveIntegerField(default=0)
     worker_id = models.UUIDField(null=True)
     author = models.CharField(max_length=254, blank=True)
+    # In whose name and on whose request it works: actor, ip, request and trace, as in supportops.context.
+    acting = JsonBytesField(default=dict)
     created_at = models.DateTimeField(default=clock.now)
     finished_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.status}"
