@@ -149,6 +149,7 @@ class PlatformClient:
         host: str | None = None,
         expected: Collection[int] | None = None,
         signed_in: bool = True,
+        follow: bool = True,
         timeout: float | None = None,
         max_bytes: int = MOST_BYTES,
     ) -> Response:
@@ -158,6 +159,7 @@ class PlatformClient:
           lies under one of this client's bases, or for a client without any
         * `expected`: further statuses than 2xx that are returned and not raised
         * `signed_in=False`: leaves headers, params and auth of the client out, and may go to any public https URL
+        * `follow=False`: a redirect is an answer and not followed; with credentials it never is
         * `timeout`: less than what is left of the call's time; the whole exchange ends with it
 
         Raises the classes of integrations.errors; Forbidden for addresses that may not be called.
@@ -167,7 +169,7 @@ class PlatformClient:
         secret_bound = (signed_in and self._carries_secrets) or any(name in _SENSITIVE for name in request.headers)
         self._refuse_plain_http(request.url, secret_bound)
         with exchange_of(min(timeout, self.remaining()) if timeout else self.remaining()) as exchange:
-            response = self._exchanged(request, exchange, max_bytes, follow=not secret_bound)
+            response = self._exchanged(request, exchange, max_bytes, follow=follow and not secret_bound)
         return self._judged(response, expected or (), signed_in)
 
     def remaining(self) -> float:

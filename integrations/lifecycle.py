@@ -165,7 +165,9 @@ def test(row: Integration) -> dict[str, Any]:
     return answer
 
 
-def test_unsaved(platform: str, credentials: Mapping[str, Any], config: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def test_unsaved(
+    platform: str, credentials: Mapping[str, Any], config: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Make the connection test with credentials that are not stored. Raises Refused when they do not fit."""
     connector = _connector(platform)
     checked = checked_credentials(connector, credentials)
@@ -311,7 +313,9 @@ def _free_name(name: str, own: uuid.UUID | None = None) -> str:
     if not name or len(name) > 200:
         raise Refused([Problem("name", "invalid", "The name has between 1 and 200 characters.")])
     if Integration.objects.filter(name=name).exclude(pk=own).exists():
-        raise Refused([Problem("name", "not_unique", f"There is another integration named '{name}'. Names are unique.")])
+        raise Refused(
+            [Problem("name", "not_unique", f"There is another integration named '{name}'. Names are unique.")]
+        )
     return name
 
 
@@ -355,9 +359,7 @@ def _change_endpoint(row: Integration, connector: type[BaseIntegration], wishes:
             options = wishes.options if wishes.options is not None else endpoint.options
             if wishes.scheme not in (None, endpoint.scheme) and wishes.options is None:
                 options = {}
-            endpoints.demand(
-                endpoint, connector, scheme=wishes.scheme, options=options, allowed_ips=wishes.allowed_ips
-            )
+            endpoints.demand(endpoint, connector, scheme=wishes.scheme, options=options, allowed_ips=wishes.allowed_ips)
         if wishes.secret is not None:
             endpoints.put_secret(endpoint, connector, wishes.secret)
     except IntegrationError as error:
