@@ -136,7 +136,8 @@ def _take_turn(organization_id: uuid.UUID, job_id: uuid.UUID, fence: int) -> Non
             except (OperationalError, InterfaceError):
                 # Nothing can be written now; the lease runs out and somebody goes on.
                 logger.warning("Job %s stops for now: the database does not answer.", job_id, exc_info=True)
-                connection.close_if_unusable_or_obsolete()
+                if not connection.in_atomic_block:
+                    connection.close_if_unusable_or_obsolete()
 
 
 def _perform(job: Job, fence: int) -> None:
