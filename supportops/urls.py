@@ -10,6 +10,7 @@ API_URLS = [
     "supportops.api.urls",
     "supportops.people.api_urls",
     "supportops.jobs.api_urls",
+    "audit.api_urls",
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
