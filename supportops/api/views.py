@@ -1,5 +1,6 @@
 """The bases of all API views: the caller's organization is in scope and the caller is the actor, for the whole view."""
 
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any, ClassVar, TypeVar
@@ -15,7 +16,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from supportops.api import idempotency
 from supportops.api.callers import Caller
-from supportops.context import acting_as, current
+from supportops.context import Acting, acting_as, current
 from supportops.tenancy.models import Organization
 from supportops.tenancy.owned import OrganizationOwned
 from supportops.tenancy.roles import Permission
@@ -106,9 +107,12 @@ class OrganizationViewSet(_InOrganization, GenericViewSet):  # type: ignore[type
 
 
 def in_scope(items: Iterable[_Item]) -> Iterator[_Item]:
-    """Yield `items`, each made in the scope that holds now: for streamed answers, which outlive the view."""
-    organization_id, context = current_organization_id(), current()
-    iterator = iter(items)
+    """Return `items`, each made in the scope that holds now: for streamed answers, which outlive the view."""
+    # Not a generator itself, whose beginning would run only when the view has long been left.
+    return _each_within(iter(items), current_organization_id(), current())
+
+
+def _each_within(items: Iterator[_Item], organization_id: uuid.UUID, context: Acting) -> Iterator[_Item]:
     while True:
         # Entered anew for each item: a generator shares its caller's context while it rests at a yield.
         with (
@@ -116,7 +120,7 @@ def in_scope(items: Iterable[_Item]) -> Iterator[_Item]:
             acting_as(context.actor, ip=context.ip, request_id=context.request_id, trace_id=context.trace_id),
         ):
             try:
-                item = next(iterator)
+                item = next(items)
             except StopIteration:
                 return
         yield item

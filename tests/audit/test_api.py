@@ -20,7 +20,8 @@ from tests.builders import browser, make_member, make_token
 
 pytestmark = pytest.mark.django_db
 LOGS = "/api/audit/logs"
-PRICE = 99
+# The token, the entries, their seals, their people.
+PRICE = 4
 
 
 @pytest.fixture
