@@ -16,8 +16,8 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 from rules.facts import Facts, field_problem
-from rules.nodes import EXPRESSION, All, AnyOf, Decide, Explanation, Leaf, Node, Not
-from rules.operands import BadValue, plain
+from rules.nodes import EXPRESSION, All, AnyOf, Explanation, Expression, Leaf, Node, Not, Path
+from rules.operands import BadValue, as_number, plain
 from rules.operators import ALSO_KNOWN_AS, NOT_YET, OPERATORS
 from rules.schema_types import says_number
 
@@ -30,6 +30,7 @@ __all__ = [
     "Problem",
     "Verdict",
     "compile_conditions",
+    "doubts",
     "evaluate",
     "matches",
     "outcome_of",
@@ -41,9 +42,8 @@ _GROUPS = ("all", "any", "not")
 _CANONICAL = {"field", "op", "value"}
 
 Outcome = Literal["matched", "not_matched", "could_not_tell"]
-Path = tuple[str | int, ...]
-# Compiles the text of an expression; the answer decides as a leaf does. Raises ValueError with a message for people.
-CompileExpression = Callable[[str], Decide]
+# Compiles the text of an expression. Raises ValueError, with what is wrong and where.
+CompileExpression = Callable[[str], Expression]
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,12 @@ def compile_conditions(
     """Return the canonical tree of `conditions`; None and {} are always true.
 
     `schema` is the JSON Schema of the event's payload, `subject` the name of its main object: where they say number,
-    "4" counts as 4. `expressions` compiles `expr`. Raises ConditionErrors with all that is wrong.
+    "4" counts as 4. `expressions` compiles `expr`: `partial(compile_condition, roots=...)`
+    also checks the names in it. Raises ConditionErrors with all that is wrong.
     """
     if conditions is None:
         return All([])
-    compiler = _Compiler(schema, subject, expressions)
+    compiler = _Compiler(schema, subject, expressions or _compile_expression)
     node = compiler.conditions(conditions, (), 0)
     if compiler.leaves > MAX_LEAVES:
         compiler.problem((), f"There are {compiler.leaves} conditions; a rule may have {MAX_LEAVES}.")
@@ -106,9 +107,28 @@ def evaluate(node: Node, facts: Facts) -> Verdict:
     return Verdict(outcome_of(decision if isinstance(decision, bool) else None), explanation)
 
 
+def _compile_expression(text: str) -> Expression:
+    from rules.expressions import compile_condition
+
+    return compile_condition(text)
+
+
 def outcome_of(matched: bool | None) -> Outcome:
     """Return the name of an answer of `matches`."""
     return "could_not_tell" if matched is None else "matched" if matched else "not_matched"
+
+
+def doubts(node: Node) -> list[Problem]:
+    """Return what may be compiled but is never true by the event's schema: a text where it says number."""
+    found = []
+    for leaf in node.leaves():
+        if not leaf.is_numeric:
+            continue
+        for value in leaf.value if isinstance(leaf.value, list) else [leaf.value]:
+            if isinstance(value, str) and isinstance(as_number(value), str):
+                message = f"By the event's schema '{leaf.field}' is a number, which '{value[:60]}' never equals."
+                found.append(Problem(leaf.path, message))
+    return found
 
 
 class _Refused(Exception):
@@ -118,7 +138,7 @@ class _Refused(Exception):
 class _Compiler:
     """Turns what was typed into nodes, and notes every problem on the way instead of stopping at the first."""
 
-    def __init__(self, schema: Mapping[str, Any] | None, subject: str, expressions: CompileExpression | None) -> None:
+    def __init__(self, schema: Mapping[str, Any] | None, subject: str, expressions: CompileExpression) -> None:
         self.schema, self.subject, self.expressions = schema, subject, expressions
         self.problems: list[Problem] = []
         self.leaves = 0
@@ -200,13 +220,11 @@ class _Compiler:
             raise self.refused(path, f"expr takes the text of an expression. {self.as_field(EXPRESSION)}")
         if self.leaves > MAX_LEAVES:
             raise _Refused  # compile_conditions says so once
-        if self.expressions is None:
-            raise self.refused(path, "Expressions cannot be used here.")
         try:
-            decide = self.expressions(text)
+            expression = self.expressions(text)
         except ValueError as error:
             raise self.refused(path, str(error)) from None
-        return Leaf(_joined(path), "", EXPRESSION, text, decide)
+        return Leaf(path, "", EXPRESSION, text, expression)
 
     def canonical(self, typed: dict[Any, Any], path: Path) -> list[Node]:
         field, operator = typed["field"], typed["op"]
@@ -262,7 +280,7 @@ class _Compiler:
             ready = row.prepare(value, is_numeric)
         except BadValue as error:
             raise self.refused((*path, *error.at), str(error)) from None
-        return Leaf(_joined(at), field, operator, value, ready, is_numeric=is_numeric)
+        return Leaf(at, field, operator, value, ready, is_numeric=is_numeric)
 
 
 def _is_canonical(typed: dict[Any, Any]) -> bool:
@@ -277,7 +295,3 @@ def _not_conditions(typed: Any) -> str:
     if isinstance(typed, str):
         return 'Expected conditions such as {"priority": "urgent"}. An expression is written {"expr": "..."}.'
     return 'Expected conditions such as {"priority": "urgent"}.'
-
-
-def _joined(path: Path) -> str:
-    return ".".join(map(str, path))

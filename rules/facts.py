@@ -1,6 +1,6 @@
 """Pure: what conditions are asked about, and how a field is found in it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -66,22 +66,30 @@ def walk(value: Any, parts: Sequence[str]) -> Any:
     return nfc(value) if isinstance(value, str) else value
 
 
-class _Values(dict[str, Any]):
-    """The values of an event's fields, each looked up once, when first asked for."""
+# How a value is seen by those who ask in their own way, such as without its case. Pure.
+View = Callable[[Any], Any]
+
+
+class _Values(dict[Any, Any]):
+    """The values of an event's fields by name, and by (view, name) as seen so: each found once, when asked for."""
 
     __slots__ = ("payload", "subject")
 
     def __init__(self, payload: Mapping[str, Any], subject: str) -> None:
         self.payload, self.subject = payload, subject
 
-    def __missing__(self, field: str) -> Any:
-        parts = parts_of(field)
+    def __missing__(self, asked: str | tuple[View, str]) -> Any:
+        if isinstance(asked, tuple):
+            view, field = asked
+            value = self[asked] = view(self[field])
+            return value
+        parts = parts_of(asked)
         within = self.payload
         if parts[0] not in within:
             main = within.get(self.subject)
             if isinstance(main, dict):
                 within = main
-        value = self[field] = walk(within, parts)
+        value = self[asked] = walk(within, parts)
         return value
 
 
@@ -102,9 +110,10 @@ class Facts:
     * `subject`: the name of the main object
     * `changed`: {field of the main object: (before, after)}; None: it is not known what changed
     * `now`: the time that `before: now`, `after: now` and `within` refer to
+    * `meta`: type, external_id, occurred_at, platform, late: what expressions find under that name
     """
 
-    __slots__ = ("_now", "changed", "payload", "subject", "values")
+    __slots__ = ("_context", "_now", "changed", "meta", "payload", "subject", "values")
 
     def __init__(
         self,
@@ -112,8 +121,10 @@ class Facts:
         subject: str = "",
         changed: Mapping[str, Sequence[Any]] | None = None,
         now: datetime | None = None,
+        meta: Mapping[str, Any] | None = None,
     ) -> None:
-        self.payload, self.subject, self.changed, self._now = payload, subject, changed, now
+        self.payload, self.subject, self.changed, self._now, self.meta = payload, subject, changed, now, meta
+        self._context: dict[str, Any] | None = None
         self.values = _Values(payload, subject)
 
     @property
@@ -122,6 +133,14 @@ class Facts:
         if self._now is None:
             self._now = clock.now()
         return self._now
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """What expressions are evaluated over: `event`, its objects by their names, `meta` and `now`."""
+        if self._context is None:
+            roots = {"event": self.payload, "meta": dict(self.meta or {}), "now": self.now.isoformat()}
+            self._context = self.payload | roots
+        return self._context
 
     def change_of(self, field: str) -> Change | None:
         """Return what became of `field`, None when it stayed as it was. Only to be asked when `changed` is known."""

@@ -6,7 +6,7 @@ has keys is enough, in "any of these" every part must have them. What has no key
 
 "Could not tell" is an answer too: an equality on a field that holds a list is not false, so where a field holds what
 cannot be compared, every rule filed under that field is asked. Further kinds of keys (affixes, intervals, literals of
-patterns) fit in as further kinds of `_Table`.
+patterns) fit in as further kinds of tables.
 """
 
 from collections import Counter
@@ -77,11 +77,11 @@ class RuleIndex:
         if len(candidates) > 1:
             candidates = sorted(set(candidates))
         found: list[tuple[Hashable, Outcome]] = []
+        rules = self._rules
         for position in candidates:
-            rule = self._rules[position]
-            decision = rule.node.decide(facts)
+            decision = rules[position].node.decide(facts)
             if decision is not False:
-                found.append((rule.key, "matched" if decision is True else "could_not_tell"))
+                found.append((rules[position].key, "matched" if decision is True else "could_not_tell"))
         return found
 
     def considered(
@@ -111,6 +111,16 @@ class RuleIndex:
         return route
 
 
+class _Table(NamedTuple):
+    """Rules filed under the values, or the elements, of one field."""
+
+    # What to ask the facts for.
+    seen: Any
+    by_key: dict[Any, list[int]]
+    # All of them: who has to be asked where the field holds what has no key.
+    every: list[int]
+
+
 class _Section:
     """Rules of one trigger, filed under what their conditions need."""
 
@@ -118,60 +128,59 @@ class _Section:
         self.size = len(positions)
         crowd = Counter(key for position in positions for key in _keys(rules[position].node, negated=False))
         self._always: list[int] = []
-        tables: dict[_Place, _Table] = {}
+        filed: dict[_Place, dict[Any, list[int]]] = {}
         for position in positions:
             filing = _filing(rules[position].node, crowd, negated=False)
             if filing is None:
                 self._always.append(position)
                 continue
             for place, key in filing:
-                tables.setdefault(place, _Table(place)).file(key, position)
-        self._tables = list(tables.values())
+                filed.setdefault(place, {}).setdefault(key, []).append(position)
+        tables = [(place, _table(place, by_key)) for place, by_key in filed.items()]
+        self._values = [table for place, table in tables if place.holds == "value"]
+        self._elements = [table for place, table in tables if place.holds == "elements"]
 
     def collect(self, facts: Facts, into: list[int]) -> None:
         """Add the rules that have to be asked about `facts`; some may be added twice."""
         into += self._always
-        for table in self._tables:
-            table.collect(facts, into)
+        values = facts.values
+        for seen, by_key, every in self._values:
+            value = values[seen]
+            if value.__class__ is str:  # the usual case, which is its own key
+                if value in by_key:
+                    into += by_key[value]
+            elif value is not MISSING:
+                key = key_of(value)
+                if key is ODD:
+                    into += every
+                elif key in by_key:
+                    into += by_key[key]
+        for seen, by_key, every in self._elements:
+            keys = values[seen]
+            if keys is None:
+                into += every
+            else:
+                for key in keys:
+                    if key in by_key:
+                        into += by_key[key]
 
 
-class _Table:
-    """Rules filed under the values, or the elements, of one field."""
+def _table(place: _Place, by_key: dict[Any, list[int]]) -> _Table:
+    every = sorted({position for positions in by_key.values() for position in positions})
+    if place.holds == "elements":
+        return _Table((_number_elements if place.is_numeric else _elements, place.field), by_key, every)
+    return _Table((as_number, place.field) if place.is_numeric else place.field, by_key, every)
 
-    __slots__ = ("_all", "_by_key", "_elements", "_field", "_is_numeric")
 
-    def __init__(self, place: _Place) -> None:
-        self._field, self._is_numeric = place.field, place.is_numeric
-        self._elements = place.holds == "elements"
-        self._by_key: dict[Any, list[int]] = {}
-        self._all: set[int] = set()
+def _elements(value: Any) -> frozenset[Any] | None:
+    """Return the keys of what a list contains. None: texts contain texts at any place, and the rest cannot be told."""
+    if value.__class__ is list:
+        return element_keys(value)
+    return frozenset() if value is MISSING or value is None else None
 
-    def file(self, key: Any, position: int) -> None:
-        self._by_key.setdefault(key, []).append(position)
-        self._all.add(position)
 
-    def collect(self, facts: Facts, into: list[int]) -> None:
-        value = facts.values[self._field]
-        if value is MISSING:
-            return
-        if self._is_numeric:
-            value = as_number(value)
-        if self._elements:
-            if value is None:
-                return
-            if value.__class__ is not list:
-                # Texts contain texts at any place, and the rest cannot be told.
-                into += self._all
-                return
-            for key in element_keys(value):
-                if key in self._by_key:
-                    into += self._by_key[key]
-            return
-        key = key_of(value)
-        if key is ODD:
-            into += self._all
-        elif key in self._by_key:
-            into += self._by_key[key]
+def _number_elements(value: Any) -> frozenset[Any] | None:
+    return _elements(as_number(value))
 
 
 def _filing(node: Node, crowd: Counter[_Key], *, negated: bool) -> _Filing | None:

@@ -4,15 +4,25 @@ Every node has `decide(facts)`: True, False, or the reason why it cannot be told
 explanations all ask the same `decide` of the leaves.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from rules.facts import MISSING, Change, Facts, parts_of
 from rules.operands import as_number
 from rules.operators import OPERATORS, Asks, Decision, Operator
 
 Decide = Callable[[Facts], Decision]
+# Keys and positions that lead to a place in conditions as typed.
+Path = tuple[str | int, ...]
+
+
+class Expression(Protocol):
+    """A compiled expression."""
+
+    def is_met(self, context: Mapping[str, Any], /) -> bool:
+        """Return whether it is met. Raises ValueError, with the reason, when that cannot be told."""
+
 
 EXPRESSION = "expr"
 _UNKNOWN_CHANGE = (
@@ -65,19 +75,30 @@ class Node:
 
 
 class Leaf(Node):
-    """One question about one field. `value` is as typed, `ready` as the operator takes it."""
+    """One question about one field.
 
-    __slots__ = ("at", "field", "is_numeric", "operator", "ready", "value")
+    `path` leads to where it was typed. `value` is as typed, `ready` as the operator takes it. `is_numeric`: the event's
+    schema says that the field is a number.
+    """
 
-    def __init__(self, at: str, field: str, operator: str, value: Any, ready: Any, *, is_numeric: bool = False) -> None:
-        self.at, self.field, self.operator, self.value, self.ready = at, field, operator, value, ready
+    __slots__ = ("field", "is_numeric", "operator", "path", "ready", "value")
+
+    def __init__(
+        self, path: Path, field: str, operator: str, value: Any, ready: Any, *, is_numeric: bool = False
+    ) -> None:
+        self.path, self.field, self.operator, self.value, self.ready = path, field, operator, value, ready
         self.is_numeric = is_numeric
         self.cost = _SLOW.get(operator, 0)
         if operator == EXPRESSION:
-            self.decide = ready
+            self.decide = _ask_expression(ready)
         else:
             row = OPERATORS[operator]
             self.decide = _DECIDERS[row.asks](row, field, ready, is_numeric)
+
+    @property
+    def at(self) -> str:
+        """Where it stands in the conditions as typed."""
+        return ".".join(map(str, self.path))
 
     def leaves(self) -> Iterator["Leaf"]:
         yield self
@@ -226,19 +247,16 @@ def _ask_value(row: Operator, field: str, ready: Any, is_numeric: bool) -> Decid
     if when_missing is None:
         return lambda facts: decide(facts.values[field], ready)
 
-    def plainly(facts: Facts) -> Decision:
-        value = facts.values[field]
+    view = as_number if is_numeric else row.view
+    seen = field if view is None else (view, field)
+
+    def ask(facts: Facts) -> Decision:
+        value = facts.values[seen]
         if value is MISSING or (value is None and null_is_missing):
             return when_missing
         return decide(value, ready)
 
-    def as_numbers(facts: Facts) -> Decision:
-        value = facts.values[field]
-        if value is MISSING or (value is None and null_is_missing):
-            return when_missing
-        return decide(as_number(value), ready)
-
-    return as_numbers if is_numeric else plainly
+    return ask
 
 
 def _ask_time(row: Operator, field: str, ready: Any, is_numeric: bool) -> Decide:
@@ -259,6 +277,16 @@ def _ask_change(row: Operator, field: str, ready: Any, is_numeric: bool) -> Deci
         if change is not None and is_numeric:
             change = Change(as_number(change.before), as_number(change.after))
         return row.decide(change, ready)
+
+    return decide
+
+
+def _ask_expression(expression: Expression) -> Decide:
+    def decide(facts: Facts) -> Decision:
+        try:
+            return expression.is_met(facts.context)
+        except ValueError as error:
+            return str(error)
 
     return decide
 

@@ -54,9 +54,10 @@ def key_of(value: Any) -> Any:
     return ODD
 
 
-def element_keys(values: list[Any]) -> set[Any]:
+def element_keys(values: list[Any]) -> frozenset[Any]:
     """Return the keys of a list's single values; lists and objects inside it equal nothing."""
-    return {key_of(nfc(value) if value.__class__ is str else value) for value in values} - {ODD}
+    keys = {key_of(nfc(value) if value.__class__ is str else value) for value in values}
+    return frozenset(keys - {ODD})
 
 
 def as_number(value: Any) -> Any:
@@ -76,6 +77,13 @@ def fold(text: str) -> str:
     return text.lower() if text.isascii() else normalize("NFC", normalize("NFD", text).casefold())
 
 
+def folded(value: Any) -> Any:
+    """Return a text without its case, of a list its texts alone; anything else as it is."""
+    if value.__class__ is str:
+        return fold(value)
+    return [fold(item) for item in value if item.__class__ is str] if value.__class__ is list else value
+
+
 def kind_of(value: Any) -> str:
     """Return what people call such a value."""
     if value is None:
@@ -93,14 +101,9 @@ def kind_of(value: Any) -> str:
 
 # --- what operators accept: each returns the value prepared, or raises BadValue. `number`: the schema says number ---
 def single(value: Any, number: bool) -> Any:
-    """Return a value that can be equal to others, as its key. With `number`, the schema says that it is one."""
+    """Return a value that can be equal to others, as its key."""
     if isinstance(value, str):
-        if not number:
-            return nfc(value)
-        ready = as_number(value)
-        if isinstance(ready, str):
-            raise BadValue(f"The event's schema says that this field is a number; {_shown(value)} is none.")
-        return ready
+        return as_number(nfc(value)) if number else nfc(value)
     _refuse_odd_number(value)
     if isinstance(value, int) and not isinstance(value, bool) and not _INT64_MIN <= value <= _INT64_MAX:
         # Events hold integers beyond 64 bits as text (supportops.odd_json).
@@ -171,8 +174,8 @@ def pattern(value: Any, number: bool) -> Any:
 def orderable(value: Any, number: bool) -> Any:
     """Return a number, or the instant that a text names."""
     if isinstance(value, str):
-        ready = single(value, number) if number else read_instant(value)
-        if ready is None:
+        ready = as_number(value) if number else read_instant(value)
+        if ready is None or isinstance(ready, str):
             raise BadValue(
                 f"Expected a number, or a time in the form of RFC 3339 such as 2026-01-31T09:30:00Z, not the text "
                 f"{_shown(value)}. Numbers are written without quotes."

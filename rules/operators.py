@@ -12,8 +12,8 @@ from enum import Enum
 from typing import Any
 
 from rules import operands
-from rules.facts import MISSING, Change, nfc
-from rules.operands import ODD, element_keys, fold, key_of, kind_of
+from rules.facts import MISSING, Change, View, nfc
+from rules.operands import ODD, element_keys, key_of, kind_of
 from rules.times import read_instant
 
 Decision = bool | str
@@ -79,9 +79,8 @@ def contains(actual: Any, expected: Any) -> Decision:
 
 
 def icontains(actual: Any, expected: str) -> Decision:
-    if actual.__class__ is list:
-        return any(item.__class__ is str and fold(item) == expected for item in actual)
-    return expected in fold(actual) if actual.__class__ is str else _cannot_contain(actual)
+    """Gets both sides without their case."""
+    return expected in actual if actual.__class__ is str or actual.__class__ is list else _cannot_contain(actual)
 
 
 def contains_any(actual: Any, expected: frozenset[Any]) -> Decision:
@@ -243,6 +242,7 @@ class Operator:
 
     `when_missing` is the answer where the field is not there; None: the operator itself decides. `null_is_missing`:
     a null is nothing to compare, as if the field were not there. `is_numeric`: a schema that says number matters.
+    `view`: how it wants to see the field's value; found once per event.
     """
 
     decide: Callable[..., Decision]
@@ -251,6 +251,7 @@ class Operator:
     when_missing: bool | None = False
     null_is_missing: bool = True
     is_numeric: bool = False
+    view: View | None = None
 
 
 def _values(decide: Callable[..., Decision], prepare: Callable[[Any, bool], Any], *, missing: bool = False) -> Operator:
@@ -272,7 +273,7 @@ OPERATORS: Mapping[str, Operator] = {
     "lte": _numbers(lte),
     "between": _numbers(between, operands.ordered_pair),
     "contains": _numbers(contains, operands.element),
-    "icontains": Operator(icontains, operands.folded_text),
+    "icontains": Operator(icontains, operands.folded_text, view=operands.folded),
     "contains_any": _numbers(contains_any, operands.elements),
     "contains_all": _numbers(contains_all, operands.elements),
     "starts_with": Operator(starts_with, operands.text),

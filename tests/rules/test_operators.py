@@ -432,11 +432,6 @@ def test_bad_values_are_refused_where_they_stand(operator: str, expected: Any, a
     assert says_ in problem.message
 
 
-def test_a_text_for_a_number_is_refused() -> None:
-    assert "'urgent' is none" in refused("eq", "urgent", NUMBER).message
-    assert refused("in", [1, "urgent"], NUMBER).path == ("f", "in", 1)
-
-
 def test_the_largest_list_and_the_longest_pattern_are_taken() -> None:
     assert says("in", list(range(1000)), 999) is True
     assert says("matches", "a" * 256, "a" * 256) is True
