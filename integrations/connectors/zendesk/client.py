@@ -1,0 +1,337 @@
+"""Calls to Zendesk's Ticketing API version 2: https://developer.zendesk.com/api-reference/ticketing/ (read 2026-11)."""
+
+import hashlib
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from integrations.errors import CredentialsRejected, IntegrationError, InvalidInput, Permanent, Unavailable
+
+if TYPE_CHECKING:
+    from integrations.connectors.zendesk.schemas import ZendeskCredentials
+    from integrations.http import PlatformClient, Response
+
+_PER_PAGE = 100
+# Nobody's rule shall read a longer list than this many pages.
+_MAX_PAGES = 30
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 5.0
+# Kept back from a call's deadline, for the answer's own way.
+_RESERVE = 3.0
+_JOB_ENDED = {"completed", "failed", "killed"}
+# A token is not used in its last minute, so that none runs out on its way.
+_TOKEN_RESERVE = 60.0
+
+pause = time.sleep
+
+
+class _Tokens:
+    """Access tokens of OAuth clients, in this process's memory alone, by a digest of what they were got with."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tokens: dict[str, tuple[str, float]] = {}
+
+    def get(self, key: str) -> str | None:
+        with self._lock:
+            token, until = self._tokens.get(key, ("", 0.0))
+            return token if token and time.monotonic() < until else None
+
+    def put(self, key: str, token: str, seconds: float) -> None:
+        with self._lock:
+            now = time.monotonic()
+            self._tokens = {name: pair for name, pair in self._tokens.items() if pair[1] > now}
+            self._tokens[key] = (token, now + seconds - _TOKEN_RESERVE)
+
+    def drop(self, key: str) -> None:
+        with self._lock:
+            self._tokens.pop(key, None)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._tokens.clear()
+
+
+tokens = _Tokens()
+
+
+class ZendeskClient:
+    """The vendor's calls, in the vendor's words. Look-ups are kept for the life of the instance, which is one call."""
+
+    def __init__(self, http: "PlatformClient", credentials: "ZendeskCredentials") -> None:
+        self.http, self.credentials = http, credentials
+        self._users: dict[str, int] = {}
+
+    # --- signing in ------------------------------------------------------------------------------------------
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        """Make a call, with an access token of our OAuth client where that is how we sign in. Returns the JSON."""
+        if not self.credentials.client_id:
+            return self.http.request(method, path, **options).json()
+        had_one = tokens.get(self._token_key) is not None
+        self._sign_in()
+        try:
+            return self.http.request(method, path, **options).json()
+        except CredentialsRejected:
+            tokens.drop(self._token_key)
+            if not had_one:
+                raise
+        # A kept token may have been revoked meanwhile; a fresh one decides.
+        self._sign_in()
+        return self.http.request(method, path, **options).json()
+
+    @cached_property
+    def _token_key(self) -> str:
+        parts = (self.credentials.subdomain, self.credentials.client_id or "", self.credentials.client_secret or "")
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+    def _sign_in(self) -> None:
+        """Set the access token, fetching one by the client credentials grant where none is kept.
+
+        https://developer.zendesk.com/api-reference/ticketing/oauth/grant_type_tokens/ (read 2026-11)
+        """
+        token = tokens.get(self._token_key)
+        if token is None:
+            body = {
+                "grant_type": "client_credentials",
+                "client_id": self.credentials.client_id,
+                "client_secret": self.credentials.client_secret,
+                "scope": "read write",
+            }
+            self.http.headers.pop("Authorization", None)
+            response = self.http.post("/tokens", host="oauth", json=body, expected={400})
+            answer = response.json_or_none()
+            token = answer.get("access_token") if isinstance(answer, dict) else None
+            if not isinstance(token, str) or not token:
+                raise CredentialsRejected(
+                    f"Zendesk refused the OAuth client: {response.message or 'no reason given'}",
+                    status_code=response.status_code,
+                )
+            seconds = answer.get("expires_in")
+            tokens.put(self._token_key, token, float(seconds) if isinstance(seconds, int | float) else 300.0)
+        self.http.add_secret(token)
+        self.http.headers["Authorization"] = f"Bearer {token}"
+
+    # --- reading ---------------------------------------------------------------------------------------------
+    def me(self) -> dict[str, Any]:
+        """https://developer.zendesk.com/api-reference/ticketing/users/users/#show-self"""
+        return _inner(self.call("GET", "/users/me"), "user")
+
+    def account_id(self) -> str:
+        """The account's number, which webhooks carry in ``x-zendesk-account-id``; "" where it cannot be had.
+
+        No documented call tells it; this one exists on every account and tells it to those who may see it.
+        """
+        try:
+            account = _inner(self.call("GET", "/account"), "account")
+        except IntegrationError:
+            return ""
+        return str(account.get("id") or "")
+
+    def ticket(self, ticket_id: int | str) -> dict[str, Any]:
+        return _inner(self.call("GET", f"/tickets/{ticket_id}"), "ticket")
+
+    def tickets_with_external_id(self, external_id: str) -> list[dict[str, Any]]:
+        """Tickets by their external id, from the tables: no index that lags.
+
+        https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#list-tickets
+        """
+        return _items(self.call("GET", "/tickets", params={"external_id": external_id}), "tickets")
+
+    def audits(self, ticket_id: int | str) -> Iterator[dict[str, Any]]:
+        """https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_audits/"""
+        return self.pages(f"/tickets/{ticket_id}/audits", "audits")
+
+    def macro_preview(self, ticket_id: int | str, macro_id: int) -> dict[str, Any]:
+        """The ticket as a macro would leave it; nothing is changed.
+
+        https://developer.zendesk.com/api-reference/ticketing/business-rules/macros/#show-ticket-after-changes
+        """
+        result = _inner(self.call("GET", f"/tickets/{ticket_id}/macros/{macro_id}/apply"), "result")
+        return _inner(result, "ticket")
+
+    def search(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """https://developer.zendesk.com/api-reference/ticketing/ticket-management/search/"""
+        answer = self.call("GET", "/search", params=dict(params))
+        return answer if isinstance(answer, dict) else {}
+
+    def users_found(self, **params: str) -> list[dict[str, Any]]:
+        """https://developer.zendesk.com/api-reference/ticketing/users/users/#search-users"""
+        return _items(self.call("GET", "/users/search", params=params), "users")
+
+    def organizations_named(self, name: str) -> list[dict[str, Any]]:
+        """https://developer.zendesk.com/api-reference/ticketing/organizations/organizations/#search-organizations"""
+        found = _items(self.call("GET", "/organizations/search", params={"name": name}), "organizations")
+        return [organization for organization in found if same(organization.get("name"), name)]
+
+    def pages(self, path: str, name: str, params: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """The items of a list by cursor. https://developer.zendesk.com/api-reference/introduction/pagination/"""
+        after: str | None = None
+        for _ in range(_MAX_PAGES):
+            query = {**(params or {}), "page[size]": _PER_PAGE, **({"page[after]": after} if after else {})}
+            answer = self.call("GET", path, params=query)
+            yield from _items(answer, name)
+            meta = answer.get("meta") if isinstance(answer, dict) else None
+            after = meta.get("after_cursor") if isinstance(meta, dict) and meta.get("has_more") else None
+            if not after:
+                return
+
+    # --- names for ids ---------------------------------------------------------------------------------------
+    def user_id(self, who: int | str) -> int:
+        """The id of an agent given by id, e-mail address or name. Raises InvalidInput when nobody or several fit."""
+        text = str(who).strip()
+        if text.isdecimal():
+            return int(text)
+        if text.lower() not in self._users:
+            if "@" in text:
+                found = [user for user in self.users_found(query=f"email:{text}") if same(user.get("email"), text)]
+            else:
+                found = [user for user in self.agents if same(user.get("name"), text)]
+            self._users[text.lower()] = _only(found, "agent", text, "e-mail address")
+        return self._users[text.lower()]
+
+    def group_id(self, who: int | str) -> int:
+        """The id of a group given by id or name. Raises InvalidInput when none or several fit."""
+        text = str(who).strip()
+        if text.isdecimal():
+            return int(text)
+        return _only([group for group in self.groups if same(group.get("name"), text)], "group", text, "id")
+
+    def organization_id(self, which: int | str) -> int:
+        """The id of an organization given by id or name. Raises InvalidInput when there is none."""
+        text = str(which).strip()
+        return int(text) if text.isdecimal() else _only(self.organizations_named(text), "organization", text, "id")
+
+    def macro_id(self, which: int | str) -> int:
+        """The id of a macro given by id or title. Raises InvalidInput when none or several fit."""
+        text = str(which).strip()
+        if text.isdecimal():
+            return int(text)
+        found = _items(self.call("GET", "/macros/search", params={"query": text}), "macros")
+        return _only([macro for macro in found if same(macro.get("title"), text)], "macro", text, "id")
+
+    def status_fields(self, status: int | str) -> dict[str, Any]:
+        """What sets a status: one of the six, or one of the account's own by name or id."""
+        from integrations.connectors.zendesk.schemas import STATUSES
+
+        text = str(status).strip()
+        if text in STATUSES:
+            return {"status": text}
+        if text.isdecimal():
+            return {"custom_status_id": int(text)}
+        for own in self.custom_statuses:
+            if same(own.get("agent_label"), text):
+                return {"custom_status_id": own["id"]}
+        names = [*STATUSES, *(str(own.get("agent_label")) for own in self.custom_statuses)]
+        raise InvalidInput(f"Zendesk has no status '{text}' here. There are: {', '.join(names)}.")
+
+    @cached_property
+    def agents(self) -> list[dict[str, Any]]:
+        """https://developer.zendesk.com/api-reference/ticketing/users/users/#list-users"""
+        return list(self.pages("/users", "users", {"role[]": ["agent", "admin"]}))
+
+    @cached_property
+    def groups(self) -> list[dict[str, Any]]:
+        """https://developer.zendesk.com/api-reference/ticketing/groups/groups/"""
+        return list(self.pages("/groups", "groups"))
+
+    @cached_property
+    def macros(self) -> list[dict[str, Any]]:
+        """https://developer.zendesk.com/api-reference/ticketing/business-rules/macros/#list-active-macros"""
+        return list(self.pages("/macros/active", "macros"))
+
+    @cached_property
+    def custom_statuses(self) -> list[dict[str, Any]]:
+        """https://developer.zendesk.com/api-reference/ticketing/tickets/custom_ticket_statuses/"""
+        return _items(self.call("GET", "/custom_statuses", params={"active": "true"}), "custom_statuses")
+
+    # --- writing ---------------------------------------------------------------------------------------------
+    def create(self, path: str, name: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Any:
+        return self.call("POST", path, json={name: dict(body)}, headers=headers)
+
+    def update(self, path: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        answer = self.call("PUT", path, json={name: dict(body)})
+        return answer if isinstance(answer, dict) else {}
+
+    def update_many(self, ids: list[int], fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Change many tickets and wait for the job, as long as the call's time lasts. Raises Unavailable beyond it.
+
+        https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#update-many-tickets
+        """
+        query = {"ids": ",".join(str(ticket_id) for ticket_id in ids)}
+        answer = self.call("PUT", "/tickets/update_many", params=query, json={"ticket": dict(fields)})
+        job, wait = _inner(answer, "job_status"), _FIRST_WAIT
+        while job.get("status") not in _JOB_ENDED:
+            if wait + _RESERVE > self.http.remaining():
+                raise Unavailable(
+                    f"Zendesk's job {job.get('id')} is still at work ({job.get('status')}).",
+                    retry_after=30,
+                    may_have_reached=True,
+                )
+            pause(wait)
+            wait = min(wait * 1.5, _LONGEST_WAIT)
+            job = _inner(self.call("GET", f"/job_statuses/{job.get('id')}"), "job_status")
+        return job
+
+
+def meaning(response: "Response") -> IntegrationError | None:
+    """What a refusal of Zendesk says where it says more than its status; None leaves it to the common mapping.
+
+    https://developer.zendesk.com/api-reference/introduction/requests/#response-format (read 2026-11)
+    """
+    status, said = response.status_code, response.message if response.status_code in (400, 409, 422) else ""
+    if status == 409:
+        # Somebody changed the object since it was read, or the same request is still being worked on.
+        return Unavailable(f"Zendesk met another change at the same moment. {said}".strip(), retry_after=2)
+    if status == 400 and "IdempotentRequestError" in response.text:
+        return InvalidInput("An earlier call of this step asked Zendesk for something else; it is not repeated.")
+    if status == 422 and re.search(r"\bclosed\b", said, re.IGNORECASE):
+        return InvalidInput(
+            f"Zendesk refused: {said}. A closed ticket is final; open a follow-up (via_followup_source_id)."
+        )
+    return None
+
+
+def failed_items(job: Mapping[str, Any], ids: list[int]) -> list[dict[str, Any]]:
+    """Which tickets an ended job could not change, and why: [{"id", "reason"}]."""
+    results = job.get("results")
+    items = [item for item in results if isinstance(item, dict)] if isinstance(results, list) else []
+    failed = [
+        {"id": item.get("id"), "reason": item.get("details") or item.get("error") or item.get("status") or "no reason"}
+        for item in items
+        if item.get("success") is False or item.get("error")
+    ]
+    if not failed and job.get("status") != "completed":
+        return [{"id": ticket_id, "reason": job.get("message") or "the job failed"} for ticket_id in ids]
+    return failed
+
+
+def as_html(text: str) -> str:
+    """Text for a field that is HTML: line breaks of plain text are kept, markup stays as it is."""
+    return text if re.search(r"<[a-zA-Z/!]", text) else text.strip().replace("\n", "<br>\n")
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two names are the same to a person."""
+    return isinstance(one, str) and isinstance(other, str) and one.strip().casefold() == other.strip().casefold()
+
+
+def _inner(answer: Any, name: str) -> dict[str, Any]:
+    value = answer.get(name) if isinstance(answer, dict) else None
+    if not isinstance(value, dict):
+        raise Permanent(f"Zendesk answered without a '{name}'.")
+    return value
+
+
+def _items(answer: Any, name: str) -> list[dict[str, Any]]:
+    values = answer.get(name) if isinstance(answer, dict) else None
+    return [item for item in values if isinstance(item, dict)] if isinstance(values, list) else []
+
+
+def _only(found: list[dict[str, Any]], what: str, text: str, better: str) -> int:
+    if not found:
+        raise InvalidInput(f"Zendesk has no {what} '{text}'.")
+    if len(found) > 1:
+        raise InvalidInput(f"Zendesk has {len(found)} {what}s '{text}': give the {better}.")
+    return int(found[0]["id"])
