@@ -52,10 +52,8 @@ def field_problem(field: str) -> str | None:
 def walk(value: Any, parts: Sequence[str]) -> Any:
     """Return what lies under `parts` in `value`, MISSING where the way ends before. Texts come in NFC."""
     for part in parts:
-        if isinstance(value, dict):
+        if value.__class__ is dict:
             value = value.get(part, MISSING)
-            if value is MISSING:
-                return MISSING
         elif isinstance(value, list):
             # ASCII digits alone: int() takes other scripts' digits, signs and underscores too.
             if not (part.isascii() and part.isdigit() and len(part) < 10) or int(part) >= len(value):
@@ -63,7 +61,7 @@ def walk(value: Any, parts: Sequence[str]) -> Any:
             value = value[int(part)]
         else:
             return MISSING
-    return nfc(value) if isinstance(value, str) else value
+    return nfc(value) if value.__class__ is str and not value.isascii() else value
 
 
 # How a value is seen by those who ask in their own way, such as without its case. Pure.
@@ -79,12 +77,12 @@ class _Values(dict[Any, Any]):
         self.payload, self.subject = payload, subject
 
     def __missing__(self, asked: str | tuple[View, str]) -> Any:
-        if isinstance(asked, tuple):
+        if asked.__class__ is tuple:
             view, field = asked
             value = self[asked] = view(self[field])
             return value
         parts = parts_of(asked)
-        within = self.payload
+        within: Any = self.payload
         if parts[0] not in within:
             main = within.get(self.subject)
             if isinstance(main, dict):

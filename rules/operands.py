@@ -56,8 +56,13 @@ def key_of(value: Any) -> Any:
 
 def element_keys(values: list[Any]) -> frozenset[Any]:
     """Return the keys of a list's single values; lists and objects inside it equal nothing."""
-    keys = {key_of(nfc(value) if value.__class__ is str else value) for value in values}
-    return frozenset(keys - {ODD})
+    keys = {value if value.__class__ is str and value.isascii() else _element_key(value) for value in values}
+    keys.discard(ODD)
+    return frozenset(keys)
+
+
+def _element_key(value: Any) -> Any:
+    return key_of(nfc(value) if value.__class__ is str else value)
 
 
 def as_number(value: Any) -> Any:
