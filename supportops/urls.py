@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from supportops.api import errors
+from supportops.tenancy.views import ChooseOrganizationView
 
 # Relative to /api/, in this order.
 API_URLS = [
@@ -14,6 +15,8 @@ API_URLS = [
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # Before the admin's own addresses, whose last one catches everything.
+    path("admin/organization/", ChooseOrganizationView.as_view(), name="choose-organization"),
     path("admin/", admin.site.urls),
     path("", include("supportops.people.urls")),
     *[path("api/", include(module)) for module in API_URLS],

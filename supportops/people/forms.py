@@ -1,0 +1,85 @@
+"""Forms of the admin's pages for people."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.exceptions import ValidationError
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminEmailInputWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from supportops.addresses import check_networks
+from supportops.people.models import ApiToken
+from supportops.tenancy.admin import ScopedModelForm
+from supportops.tenancy.models import Membership
+from supportops.tenancy.roles import SCOPES, Permission
+
+
+class NewMemberForm(ScopedModelForm):
+    """Somebody to be added, by his address."""
+
+    email = forms.EmailField(
+        widget=UnfoldAdminEmailInputWidget(),
+        help_text="Somebody who has no account yet gets an invitation by mail.",
+    )
+    name = forms.CharField(required=False, max_length=200, widget=UnfoldAdminTextInputWidget())
+
+    class Meta:
+        model = Membership
+        fields: ClassVar = ["role"]
+
+
+class _Lines(forms.CharField):
+    """A list of texts, one to a line."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        return [line.strip() for line in (super().to_python(value) or "").splitlines() if line.strip()]
+
+
+class TokenForm(ScopedModelForm):
+    """A token; what it may do is chosen once."""
+
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope.value, scope.value) for scope in SCOPES],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
+        help_text="What the token may do. This never changes: make another token instead.",
+    )
+    # Not under the model field's name, which the admin takes for one that is not to be edited.
+    addresses = _Lines(
+        label="Allowed addresses",
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="Addresses or networks that may use it, one to a line; empty: all.",
+    )
+
+    class Meta:
+        model = ApiToken
+        fields: ClassVar = ["name", "scopes", "expires_at"]
+
+    # What the person may do himself; set by the admin for each request.
+    held: ClassVar[frozenset[Permission]] = frozenset()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.setdefault("addresses", self.instance.allowed_ips)
+        if not self.instance._state.adding:
+            self.fields.pop("scopes", None)
+
+    def clean_scopes(self) -> list[str]:
+        scopes: list[str] = self.cleaned_data["scopes"]
+        beyond = sorted(set(scopes) - {str(permission) for permission in self.held})
+        if beyond:
+            raise ValidationError(f"You cannot give what you do not have: {', '.join(beyond)}.")
+        return scopes
+
+    def clean_addresses(self) -> list[str]:
+        try:
+            return check_networks(self.cleaned_data["addresses"])
+        except ValueError as error:
+            raise ValidationError(f"{error}.") from None
