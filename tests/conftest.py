@@ -22,11 +22,13 @@ def _nothing_kept() -> Iterator[None]:
     """Forget what this process remembers between requests: opened keys, counted requests, people in the audit log."""
     yield
     from audit import recording
+    from integrations import limits
     from supportops.api import throttling
     from supportops.vault import keyring
 
     keyring.forget_opened_keys()
     throttling.in_process.clear()
+    limits.forget()
     recording.forget_people()
 
 
