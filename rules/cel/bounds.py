@@ -48,8 +48,7 @@ class Expr:
     parts: tuple["Expr", ...] = ()
     length: int = 0  # of a constant
     has_message: bool = False  # somewhere below, a protocol buffer is made
-    loops: bool = False
-    matches: bool = False  # uses a pattern
+    multiplies: bool = False  # somewhere below, sizes may be multiplied rather than added
     nodes: int = field(default=1)
 
 
@@ -63,6 +62,9 @@ def tree_of(serialized: bytes) -> Expr:
     return _expr(_one(_one(serialized, 2), 4 if is_checked else 2))
 
 
+_MULTIPLYING = frozenset({"replace", "join", "format", "matches"})
+
+
 def _make(kind: str, name: str = "", parts: tuple[Expr, ...] = (), length: int = 0, message: bool = False) -> Expr:
     return Expr(
         kind,
@@ -70,8 +72,7 @@ def _make(kind: str, name: str = "", parts: tuple[Expr, ...] = (), length: int =
         parts,
         length,
         message or any(part.has_message for part in parts),
-        kind == "loop" or any(part.loops for part in parts),
-        (kind == "call" and name == "matches") or any(part.matches for part in parts),
+        kind == "loop" or (kind == "call" and name in _MULTIPLYING) or any(part.multiplies for part in parts),
         1 + sum(part.nodes for part in parts),
     )
 
@@ -143,12 +144,8 @@ def check(tree: Expr, sizes: Mapping[str, Size], values: Mapping[str, Any]) -> f
 
     Raises TooMuch when it could take too much room or time.
     """
-    if (
-        not tree.loops
-        and not tree.matches
-        and (sum(size.total for size in sizes.values()) + 64) * tree.nodes**2 < 65_536
-    ):
-        return tree.nodes  # small, even if everything were multiplied with everything
+    if not tree.multiplies and (sum(size.total for size in sizes.values()) + 4_096) * tree.nodes < MAX_SIZE / 8:
+        return tree.nodes
     meter = _Meter(values)
     size = meter.measure(tree, dict(sizes))
     if size.total > MAX_SIZE:

@@ -96,12 +96,11 @@ class Path:
     def _follow(self, value: Any, at: int) -> Any:
         for index in range(at, len(self.parts)):
             part = self.parts[index]
-            if (isinstance(value, Mapping) and part in value) or (
-                isinstance(value, (list, tuple)) and isinstance(part, int) and part < len(value)
-            ):
-                value = value[part]
-            else:
+            inside: Any = value
+            is_item = isinstance(part, int) and isinstance(inside, (list, tuple)) and part < len(inside)
+            if not is_item and not (isinstance(inside, Mapping) and part in inside):
                 raise self._absent(Path(self.root, self.parts[:index], 0).text, index)
+            value = inside[part]
         return value
 
     def _absent(self, parent: str, index: int) -> Fault:
