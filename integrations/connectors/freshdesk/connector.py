@@ -1,5 +1,6 @@
 """Freshdesk: tickets, notes, replies, contacts and companies of a help desk. Set-up and quirks: README.md."""
 
+import html
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
@@ -211,6 +212,8 @@ class Freshdesk(BaseIntegration):
         status, priority and source are sent always: the vendor's page calls them mandatory.
         """
         body = self._ticket_body(data)
+        # The subject is plain text, possibly a stranger's.
+        body.setdefault("description", html.escape(data.subject))
         body.setdefault("priority", self.config.default_priority or PRIORITIES["low"])
         body.setdefault("status", self._status(self.config.default_status or STATUSES["open"]))
         body.setdefault("source", 2)

@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from integrations.specs import Credential, Html
+from integrations.specs import Credential, Encode, Html
 
 PRIORITIES = {"low": 1, "medium": 2, "high": 3, "urgent": 4}
 STATUSES = {"open": 2, "pending": 3, "resolved": 4, "closed": 5}
@@ -79,6 +79,8 @@ Source = Annotated[int | str, _coded(SOURCES, "source", own=True), _coded_schema
 # An agent or group as people know it; ids and texts of digits are taken as ids.
 Who = Annotated[int | str, Field(union_mode="left_to_right")]
 Texts = list[str]
+# The mark must stand outside of the union: inside of it nobody finds it among a field's metadata.
+HtmlOrNothing = Annotated[str | None, Encode("html")]
 Tag = Annotated[str, Field(min_length=1, max_length=32)]
 
 _AGENT = AliasChoices("agent", "agent_id", "responder_id")
@@ -147,7 +149,7 @@ class TicketFields(Parameters):
     """What can be set on a ticket, new or not."""
 
     subject: str | None = Field(None, title="Subject", max_length=255)
-    description: Html | None = Field(None, title="Description", description="HTML; plain text is fine.")
+    description: HtmlOrNothing = Field(None, title="Description", description="HTML; plain text is fine.")
     priority: Priority | None = Field(None, title="Priority", description="low, medium, high, urgent, or 1 to 4.")
     status: Status | None = Field(
         None,
@@ -181,7 +183,9 @@ class TicketFields(Parameters):
 
 class CreateTicket(TicketFields):
     subject: str = Field(title="Subject", min_length=1, max_length=255)
-    description: Html = Field(title="Description", description="HTML; plain text is fine.", min_length=1)
+    description: HtmlOrNothing = Field(
+        None, title="Description", description="HTML; plain text is fine. Left out: the subject."
+    )
     email: str | None = Field(
         None, title="Requester's e-mail", description="A contact is made for an address that is not known yet."
     )

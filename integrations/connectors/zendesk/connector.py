@@ -1,5 +1,6 @@
 """Zendesk Support: tickets, comments, users and organizations. Set-up and quirks: README.md."""
 
+import html
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -188,7 +189,11 @@ class Zendesk(BaseIntegration):
         Zendesk keeps an idempotency key for two hours; after that the external id leads to what an earlier call made.
         """
         body = self._ticket_body(data)
-        body["comment"] = {"html_body": as_html(data.description), "public": self._is_public(data.public)}
+        body["comment"] = {
+            # The subject is plain text, possibly a stranger's.
+            "html_body": as_html(data.description) if data.description else html.escape(data.subject or ""),
+            "public": self._is_public(data.public),
+        }
         if data.requester_id is not None:
             body["requester_id"] = data.requester_id
         elif data.requester_email:

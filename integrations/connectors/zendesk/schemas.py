@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from integrations.specs import Credential, Html
+from integrations.specs import Credential, Encode, Html
 
 STATUSES = ("new", "open", "pending", "hold", "solved", "closed")
 _SUBDOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -166,10 +166,10 @@ class TicketFields(Parameters):
 
 
 class CreateTicket(TicketFields):
-    description: Html = Field(
+    description: Annotated[str | None, Encode("html")] = Field(
+        None,
         title="Description",
-        description="The first comment: HTML; plain text is fine.",
-        min_length=1,
+        description="The first comment: HTML; plain text is fine. Left out: the subject.",
         validation_alias=AliasChoices("description", "comment", "body"),
     )
     public: bool | None = Field(None, title="Public", description="Whether the requester sees the description.")
@@ -183,6 +183,12 @@ class CreateTicket(TicketFields):
     via_followup_source_id: Id | None = Field(
         None, title="Follow-up of (ticket)", description="A closed ticket that this one goes on with."
     )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.description and not self.subject:
+            raise ValueError("a ticket needs a subject or a description")
+        return self
 
     @model_validator(mode="after")
     def _one_requester(self) -> Self:

@@ -17,7 +17,7 @@ from integrations.errors import (
     Unavailable,
     Uncertain,
 )
-from integrations.specs import Account, Action, Call, Result
+from integrations.specs import Account, Action, Call, Encode, Result
 from tests.integrations import recorded
 from tests.integrations.recorded import FakePlatform
 
@@ -222,6 +222,21 @@ def test_tickets_are_answered_with_names_and_address() -> None:
     assert (result.data["priority"], result.data["priority_name"]) == (4, "urgent")
 
 
+def test_a_ticket_without_description_says_its_subject() -> None:
+    with FakePlatform.of("freshdesk", "create_ticket__201") as platform:
+        execute(platform, "create_ticket", {"subject": "Charged <b>twice", "requester_id": "43004412765"})
+    assert platform.sent()["description"] == "Charged &lt;b&gt;twice"
+    assert platform.sent()["requester_id"] == 43004412765
+
+
+@pytest.mark.parametrize(
+    ("action", "field"),
+    [("create_ticket", "description"), ("update_ticket", "description"), ("add_note", "body"), ("add_reply", "body")],
+)
+def test_values_of_events_are_escaped_in_html(action: str, field: str) -> None:
+    assert Encode("html") in Freshdesk.action_spec(action).model.model_fields[field].metadata
+
+
 # --- configuration -------------------------------------------------------------------------------------------
 def test_defaults_fill_in_what_a_rule_leaves_out() -> None:
     with FakePlatform.of("freshdesk", "create_ticket__201") as platform:
@@ -401,6 +416,7 @@ def test_forms_can_offer_choices(kind: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("action", "parameters", "message"),
     [
+        ("create_ticket", {"description": "y", "email": "a@b.example"}, "subject"),
         ("create_ticket", {"subject": "x", "description": "y"}, "needs a requester"),
         ("create_ticket", {"subject": "x", "description": "y", "phone": "+49151"}, "needs a name"),
         ("create_ticket", {**CREATE, "priority": "top"}, "'top' is not a priority"),

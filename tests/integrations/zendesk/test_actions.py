@@ -17,7 +17,7 @@ from integrations.errors import (
     Unavailable,
     Uncertain,
 )
-from integrations.specs import Account, Action, Call, Result
+from integrations.specs import Account, Action, Call, Encode, Result
 from tests.integrations import recorded
 from tests.integrations.recorded import FakePlatform
 
@@ -253,6 +253,17 @@ def test_a_new_ticket_carries_the_steps_key() -> None:
         result = execute(platform, "create_ticket", CREATE)
     assert platform.requests[0].headers["idempotency-key"] == KEY
     assert result.data["url"] == "https://acme.zendesk.com/agent/tickets/35436"
+
+
+def test_a_ticket_without_description_says_its_subject() -> None:
+    with FakePlatform.of("zendesk", "create_ticket__201") as platform:
+        execute(platform, "create_ticket", {"subject": "Charged <b>twice"})
+    assert platform.sent()["ticket"]["comment"]["html_body"] == "Charged &lt;b&gt;twice"
+
+
+@pytest.mark.parametrize(("action", "field"), [("create_ticket", "description"), ("add_comment", "body")])
+def test_values_of_events_are_escaped_in_html(action: str, field: str) -> None:
+    assert Encode("html") in Zendesk.action_spec(action).model.model_fields[field].metadata
 
 
 def test_a_comment_is_answered_with_its_id() -> None:
@@ -509,7 +520,7 @@ def test_forms_can_offer_choices(kind: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("action", "parameters", "message"),
     [
-        ("create_ticket", {"subject": "x"}, "description"),
+        ("create_ticket", {"priority": "low"}, "a subject or a description"),
         ("create_ticket", {**CREATE, "requester_id": 5}, "not both"),
         ("create_ticket", {**CREATE, "priority": "top"}, "priority"),
         ("create_ticket", {**CREATE, "colour": "red"}, "colour"),
