@@ -89,6 +89,9 @@ GUARDS = (
 )
 NOTE = "audit_entry_waits"
 
+_STANDING = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
+_STANDING_ON_SQLITE = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+
 
 def guard_tables(sender: AppConfig, using: str = "default", **kwargs: Any) -> None:
     """Write the triggers after `sender` was migrated, if it is this app. Safe to repeat."""
@@ -106,12 +109,23 @@ def write(using: str = "default") -> None:
             cursor.execute(statement)
 
 
+def missing(using: str = "default") -> list[str]:
+    """Return the names of triggers that are absent or disabled; `manage.py migrate` writes them again."""
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING if connection.vendor == "postgresql" else _STANDING_ON_SQLITE)
+        standing = {row[0] for row in cursor.fetchall()}
+    of_tables = "no_truncate" if connection.vendor == "postgresql" else "no_replace"
+    wanted = [*(guard.name for guard in GUARDS), *(f"{table}_{of_tables}" for table in TABLES), NOTE]
+    return [name for name in wanted if name not in standing]
+
+
 # --- PostgreSQL -----------------------------------------------------------------------------------------------
 
 
 def _postgresql(cursor: Any) -> Iterator[str]:
     # Functions are replaced freely; a trigger is made only where it is missing, since that locks out writers.
-    cursor.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')")
+    cursor.execute(_STANDING)
     standing = {row[0] for row in cursor.fetchall()}
     for guard in GUARDS:
         refuse = f"RAISE EXCEPTION '{guard.message}' USING ERRCODE = 'restrict_violation';"

@@ -5,6 +5,7 @@ import uuid
 import pytest
 from django.apps import apps
 from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from audit import guards
@@ -157,7 +158,11 @@ def test_writing_the_guards_again_changes_nothing(organization):
 
 def test_guards_that_were_taken_away_come_back_with_the_next_migrate(organization):
     recorded(organization)
+    assert guards.missing() == []
     with audit_guards.lowered():
+        assert set(guards.missing()) >= {"audit_entry_no_update", "audit_entry_no_delete", "audit_seal_no_update"}
+        with pytest.raises(CommandError, match="does not refuse"):
+            call_command("verify_audit")
         with connection.cursor() as cursor:
             cursor.execute("UPDATE audit_auditentry SET action = 'signed_in'")
         call_command("migrate", verbosity=0)

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from audit import guards
 from audit.verifying import Verification, verify
 from supportops import clock
 from supportops.tenancy.models import Organization
@@ -30,8 +31,13 @@ class Command(BaseCommand):
             found = verify(organization)
             broken += not found.valid
             self.stdout.write(f"{organization.slug}: {_sentence(found)}")
+        absent = guards.missing()
+        if absent:
+            self.stdout.write(f"The database does not guard the audit log: {', '.join(absent)} missing; run migrate.")
         if broken:
             raise CommandError(f"The audit log is broken ({broken} organization{'s' * (broken > 1)}).")
+        if absent:
+            raise CommandError("The chains hold, but the database does not refuse changes of the audit log.")
 
 
 def _sentence(found: Verification) -> str:
