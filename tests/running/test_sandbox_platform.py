@@ -121,18 +121,42 @@ def test_every_action_of_trello(sandbox: SandboxPlatform) -> None:
     assert len(sandbox.platforms["trello"].all("attachments")) == 2
 
 
-@pytest.mark.parametrize("platform", ["freshdesk", "zendesk"])
-def test_a_ticket_at_a_help_desk(platform: str, sandbox: SandboxPlatform) -> None:
-    url, sign_in = f"{sandbox.url}/{platform}", ("sandbox", "x")
-    values = {"subject": "Refund", "description": "Please", "email": "bo@example.com", "comment": {"body": "Please"}}
-    made = httpx.post(f"{url}/tickets", json=values if platform == "freshdesk" else {"ticket": values}, auth=sign_in)
-    ticket = made.json() if platform == "freshdesk" else made.json()["ticket"]
-    assert made.status_code == 201 and ticket["subject"] == "Refund"
-    changed = {"priority": 4} if platform == "freshdesk" else {"ticket": {"priority": "urgent"}}
-    assert httpx.put(f"{url}/tickets/{ticket['id']}", json=changed, auth=sign_in).status_code == 200
-    again = httpx.get(f"{url}/tickets/{ticket['id']}", auth=sign_in).json()
-    assert (again.get("ticket") or again)["priority"] in (4, "urgent")
-    assert httpx.get(f"{url}/tickets/999999", auth=sign_in).status_code == 404
+def test_actions_of_freshdesk(sandbox: SandboxPlatform) -> None:
+    opened = {"subject": "Refund", "description": "Please", "email": "bo@example.com", "priority": 4}
+    ticket = perform("freshdesk", "create_ticket", **opened).data["id"]
+    assert perform("freshdesk", "update_ticket", ticket_id=ticket, type="Refund").success
+    assert perform("freshdesk", "add_note", ticket_id=ticket, body="For us").success
+    assert perform("freshdesk", "add_reply", ticket_id=ticket, body="For you").success
+    assert perform("freshdesk", "assign_ticket", ticket_id=ticket, agent="Ada Byron").success
+    assert perform("freshdesk", "change_status", ticket_id=ticket, status="resolved").success
+    assert perform("freshdesk", "add_time_entry", ticket_id=ticket, time_spent="01:30", agent="Ada Byron").success
+    assert perform("freshdesk", "create_contact", name="Cy", email="cy@example.com").success
+    assert perform("freshdesk", "create_company", name="Acme").success
+    assert perform("freshdesk", "bulk_update", ticket_ids=[ticket, 99], priority=1).data["updated"] == [ticket]
+    kept = sandbox.platforms["freshdesk"].find("tickets", ticket)
+    assert kept is not None and (kept["status"], kept["priority"], kept["responder_id"]) == (4, 1, 2)
+    said = sandbox.platforms["freshdesk"].all("conversations")
+    assert [(item["private"], item["body"][:7]) for item in said] == [(True, "For us"), (False, "For you")]
+    with pytest.raises(NotFound):
+        perform("freshdesk", "change_status", ticket_id=99, status="resolved")
+
+
+def test_actions_of_zendesk(sandbox: SandboxPlatform) -> None:
+    ticket = perform("zendesk", "create_ticket", subject="Refund", comment="Please").data["id"]
+    assert perform("zendesk", "apply_macro", ticket_id=ticket, macro="Escalate").success
+    assert perform("zendesk", "add_comment", ticket_id=ticket, body="Hello").success
+    assert perform("zendesk", "assign_ticket", ticket_id=ticket, assignee="ada@example.com").success
+    assert perform("zendesk", "add_tags", ticket_id=ticket, tags=["vip"]).success
+    assert perform("zendesk", "create_user", name="Cy", email="cy@example.com").success
+    assert perform("zendesk", "create_organization", name="Acme").success
+    assert perform("zendesk", "bulk_update", ticket_ids=[ticket], type="task").success
+    assert perform("zendesk", "search", query="refund").data["results"]
+    assert perform("zendesk", "change_status", ticket_id=ticket, status="solved").success
+    kept = sandbox.platforms["zendesk"].find("tickets", ticket)
+    assert kept is not None
+    assert (kept["status"], kept["priority"], kept["assignee_id"], kept["tags"]) == ("solved", "urgent", 2, ["vip"])
+    with pytest.raises(NotFound):
+        perform("zendesk", "change_status", ticket_id=99, status="solved")
 
 
 def test_zendesk_keeps_idempotency_keys(sandbox: SandboxPlatform) -> None:

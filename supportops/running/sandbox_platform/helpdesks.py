@@ -85,14 +85,6 @@ class FreshdeskSandbox(_HelpDesk):
     @route("GET", "/{kind}/{item}")
     def get(self, asked: Asked, kind: str, item: str) -> Reply:
         known = self.known(kind, item)
-        if kind == "jobs":
-            return Reply(known)
-        return Reply(
-            {**known, "conversations": self._of(item)} if "conversations" in asked.query.get("include", "") else known
-        )
-
-    @route("PUT", "/{kind}/{item}")
-    def update(self, asked: Asked, kind: str, item: str) -> Reply:
         with_conversations = "conversations" in asked.query.get("include", "")
         return Reply({**known, "conversations": self._of(item)} if with_conversations else known)
 
@@ -240,7 +232,7 @@ class ZendeskSandbox(_HelpDesk):
 
     @route("PUT", "/tickets/{ticket}")
     def update_ticket(self, asked: Asked, ticket: str) -> Reply:
-        given = dict(asked.fields.get("ticket") or {})
+        given = self._with_assignee(dict(asked.fields.get("ticket") or {}))
         known = self.known("tickets", ticket)
         known.update({name: value for name, value in given.items() if name != "comment"}, updated_at=now_text())
         return Reply({"ticket": known, "audit": self._audit(known, given)}, has_effect=True)
@@ -289,9 +281,16 @@ class ZendeskSandbox(_HelpDesk):
 
     def _ticket(self, given: Json) -> Json:
         comment = given.get("comment") or {}
-        plain = {name: value for name, value in given.items() if name != "comment"}
+        plain = {name: value for name, value in self._with_assignee(given).items() if name != "comment"}
         text = comment.get("body") or comment.get("html_body") or given.get("description", "")
         return self.make("tickets", plain | {"description": text}, status="new", priority=None, tags=[])
+
+    def _with_assignee(self, given: Json) -> Json:
+        """Zendesk takes an agent's address too, and keeps the id."""
+        email = given.get("assignee_email")
+        agent = next((user for user in self.all("users") if email and user.get("email") == email), None)
+        plain = {name: value for name, value in given.items() if name != "assignee_email"}
+        return plain | {"assignee_id": agent["id"]} if agent else plain
 
     def _audit(self, ticket: Json, given: Json) -> Json:
         comment = given.get("comment")

@@ -56,7 +56,7 @@ class SandboxPlatform:
 
     def serve(self) -> None:
         """Serve until `close` is called."""
-        self._server.serve_forever(poll_interval=0.2)
+        self._server.serve_forever(poll_interval=0.05)
 
     def close(self) -> None:
         self._server.shutdown()
