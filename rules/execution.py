@@ -245,8 +245,7 @@ def _decide(settlement: Settlement, row: Step, prepared: Prepared, outcome: Outc
         on_uncertain=prepared.compiled.on_uncertain,
     )
     if isinstance(error, RateLimited) and isinstance(move, RetryAt):
-        for bucket in prepared.buckets:
-            limits.slow_down(bucket, move.at)
+        limits.asked_to_wait(prepared.buckets, move.at)
     settlement.move(row, move, type(error).__name__, prepared.mask_text(error.message))
     if error.data is not None:
         settlement.keep(row, output=prepared.mask({"error": error.data}))

@@ -298,11 +298,14 @@ class _Batch:
         if integration is None:
             return
         prepared.buckets = limits.limits_for(prepared.connector, integration, prepared.spec.name, prepared.data)
-        if not prepared.buckets or prepared.step.has_reserved_slot:
-            return
-        grant = limits.reserve(prepared.buckets, self.now)
+        grant = limits.reserve(prepared.buckets, self.now, holder=str(prepared.step.pk))
         if grant.at is not None and grant.at > self.now:
             raise _PutBack(grant.at, has_reserved_slot=grant.reserved)
+        gate = self._gates.get(integration.pk)
+        if gate is not None and gate.needs_probe:
+            wait = circuit.begin_probe(integration.pk, self.now)
+            if wait is not None:
+                raise _PutBack(wait)
 
     # --- what the parts need ----------------------------------------------------------------------------------
     def _earlier_steps(self, runs: Mapping[uuid.UUID, Any]) -> dict[uuid.UUID, dict[str, Any]]:

@@ -86,9 +86,13 @@ class DeliverySource:
         if gate is not None and gate.until is not None:
             _put_back(delivery, gate.until)
             return None
-        grant = limits.reserve(limits.limits_for(item.connector, integration, "enrich", None), now)
-        if grant.at is not None and grant.at > now:
-            _put_back(delivery, grant.at)
+        buckets = limits.limits_for(item.connector, integration, "enrich", None)
+        grant = limits.reserve(buckets, now, holder=str(delivery.pk))
+        wait = grant.at if grant.at is not None and grant.at > now else None
+        if wait is None and gate is not None and gate.needs_probe:
+            wait = circuit.begin_probe(integration.pk, now)
+        if wait is not None:
+            _put_back(delivery, wait)
             return None
         call = Call(
             organization_id=str(organization_id),
