@@ -46,13 +46,13 @@ from integrations.errors import (
     Uncertain,
     Unreachable,
 )
-from integrations.masking import masker
 from integrations.places import base_urls, checked_url, is_under, joined
 from integrations.rate_headers import rate_limit
 from integrations.specs import Call
 from integrations.transport import Exchange, exchange_of, shared_transport
 from integrations.vendor_message import shortened
 from supportops import clock
+from supportops.redaction import Redactor
 
 __all__ = ["PlatformClient", "Response", "client_for", "path"]
 
@@ -184,7 +184,7 @@ class PlatformClient:
 
     def mask(self, text: str) -> str:
         """Return `text` without any of the call's secrets."""
-        return masker(self._all_secrets())(text)
+        return Redactor(self._all_secrets()).text(text)
 
     # --- building --------------------------------------------------------------------------------------------
     @property
