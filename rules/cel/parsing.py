@@ -217,7 +217,7 @@ class _Parser:
         variable = self.tokens[self.at + 1] if self.at + 1 < len(self.tokens) else None
         if variable is None or variable.kind != "name" or self.peek(2) != ",":
             return [*receiver, Text(dot.text, dot.start), Text(name.text, name.start), *self.bracket()]
-        if variable.text in self.roots or variable.text in (_LITERALS | _TYPES | _NAMESPACES):
+        if variable.text in self.roots.names() or variable.text in (_LITERALS | _TYPES | _NAMESPACES):
             raise Fault(f"'{variable.text}' already has a meaning: give this variable another name.", variable.start)
         self.in_library.append(variable.text)
         arguments = self.arguments()
