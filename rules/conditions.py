@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal
 
+from rules.expressions import ExpressionError, compile_condition
 from rules.facts import Facts, field_problem
 from rules.nodes import EXPRESSION, All, AnyOf, Explanation, Expression, Leaf, Node, Not, Path
 from rules.operands import BadValue, as_number, plain
@@ -42,7 +43,7 @@ _GROUPS = ("all", "any", "not")
 _CANONICAL = {"field", "op", "value"}
 
 Outcome = Literal["matched", "not_matched", "could_not_tell"]
-# Compiles the text of an expression. Raises ValueError, with what is wrong and where.
+# Compiles the text of an expression. Raises ExpressionError, with what is wrong and where.
 CompileExpression = Callable[[str], Expression]
 
 
@@ -75,7 +76,7 @@ def compile_conditions(
     *,
     schema: Mapping[str, Any] | None = None,
     subject: str = "",
-    expressions: CompileExpression | None = None,
+    expressions: CompileExpression = compile_condition,
 ) -> Node:
     """Return the canonical tree of `conditions`; None and {} are always true.
 
@@ -85,7 +86,7 @@ def compile_conditions(
     """
     if conditions is None:
         return All([])
-    compiler = _Compiler(schema, subject, expressions or _compile_expression)
+    compiler = _Compiler(schema, subject, expressions)
     node = compiler.conditions(conditions, (), 0)
     if compiler.leaves > MAX_LEAVES:
         compiler.problem((), f"There are {compiler.leaves} conditions; a rule may have {MAX_LEAVES}.")
@@ -105,12 +106,6 @@ def evaluate(node: Node, facts: Facts) -> Verdict:
     explanation: list[Explanation] = []
     decision = node.explain(facts, explanation)
     return Verdict(outcome_of(decision if isinstance(decision, bool) else None), explanation)
-
-
-def _compile_expression(text: str) -> Expression:
-    from rules.expressions import compile_condition
-
-    return compile_condition(text)
 
 
 def outcome_of(matched: bool | None) -> Outcome:
@@ -222,7 +217,7 @@ class _Compiler:
             raise _Refused  # compile_conditions says so once
         try:
             expression = self.expressions(text)
-        except ValueError as error:
+        except ExpressionError as error:
             raise self.refused(path, str(error)) from None
         return Leaf(path, "", EXPRESSION, text, expression)
 

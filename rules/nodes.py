@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from rules.expressions import ExpressionError
 from rules.facts import MISSING, Change, Facts, parts_of
 from rules.operands import as_number
 from rules.operators import OPERATORS, Asks, Decision, Operator
@@ -21,7 +22,7 @@ class Expression(Protocol):
     """A compiled expression."""
 
     def is_met(self, context: Mapping[str, Any], /) -> bool:
-        """Return whether it is met. Raises ValueError, with the reason, when that cannot be told."""
+        """Return whether it is met. Raises ExpressionError, with the reason, when that cannot be told."""
 
 
 EXPRESSION = "expr"
@@ -285,7 +286,7 @@ def _ask_expression(expression: Expression) -> Decide:
     def decide(facts: Facts) -> Decision:
         try:
             return expression.is_met(facts.context)
-        except ValueError as error:
+        except ExpressionError as error:
             return str(error)
 
     return decide
