@@ -1,13 +1,18 @@
-"""System checks: no two connectors with one key, and each connector whole."""
+"""System checks: no two connectors with one key, each connector whole, and an operator's word on the way out readable."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, register
+from django.core.exceptions import ImproperlyConfigured
 
-from integrations import registry
+from integrations import limits, registry
+from integrations.addresses import parse_allowance
+from integrations.errors import InvalidInput
+from integrations.places import checked_url
 
 
 @register("connectors")
@@ -21,3 +26,40 @@ def check_connectors(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
         checks.Warning(problem, hint="Other connectors are not affected.", id="integrations.W001")
         for problem in problems
     ]
+
+
+@register("outbound")
+def check_outbound_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Return an error for each entry of the outbound settings that says nothing, which calls would trip over."""
+    found = [*_problems_of_allowances(), *_problems_of_urls(), *_problems_of_limits()]
+    return [checks.Error(problem, id="integrations.E002") for problem in found]
+
+
+def _problems_of_allowances() -> Iterator[str]:
+    for entry in settings.OUTBOUND_ALLOW:
+        try:
+            parse_allowance(entry)
+        except ValueError as error:
+            yield str(error)
+
+
+def _problems_of_urls() -> Iterator[str]:
+    if not isinstance(settings.PLATFORM_URLS, dict):
+        yield 'SUPPORTOPS_PLATFORM_URLS must be an object such as {"slack": "http://127.0.0.1:4010/slack"}.'
+        return
+    for key, url in settings.PLATFORM_URLS.items():
+        try:
+            checked_url(url)
+        except InvalidInput as error:
+            yield f"SUPPORTOPS_PLATFORM_URLS: '{key}': {error.message}"
+
+
+def _problems_of_limits() -> Iterator[str]:
+    if not isinstance(settings.PLATFORM_LIMITS, dict):
+        yield 'SUPPORTOPS_PLATFORM_LIMITS must be an object such as {"slack": null}.'
+        return
+    for key, override in settings.PLATFORM_LIMITS.items():
+        try:
+            limits.overriding_limit(key, override)
+        except ImproperlyConfigured as error:
+            yield str(error)

@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -54,10 +53,10 @@ def limits_for(
     key = connector.key
     declared: Sequence[Limit] = connector.limits
     if key in settings.PLATFORM_LIMITS:
-        override = settings.PLATFORM_LIMITS[key]
+        override = overriding_limit(key, settings.PLATFORM_LIMITS[key])
         if override is None:
             return []
-        declared = [_overriding(key, *_numbers(key, override))]
+        declared = [override]
     prefix = f"{integration.organization_id}:{integration.pk}"
     learned = _learned.get(integration.pk)
     found = [Bucket(f"{prefix}:{_ASKED}")]
@@ -138,7 +137,13 @@ def _micros(at: datetime) -> int:
     return round(at.timestamp() * 1e6)
 
 
-def _numbers(key: str, override: Any) -> tuple[float, float, int]:
+def overriding_limit(key: str, override: Any) -> Limit | None:
+    """Return the limit that an operator sets in place of a platform's own, None for none at all.
+
+    Raises ImproperlyConfigured, naming the platform.
+    """
+    if override is None:
+        return None
     try:
         calls, seconds = float(override["calls"]), float(override["seconds"])
         burst = int(override.get("burst", 1))
@@ -149,9 +154,4 @@ def _numbers(key: str, override: Any) -> tuple[float, float, int]:
             f"SUPPORTOPS_PLATFORM_LIMITS: '{key}' must be null or an object such as "
             '{"calls": 100, "seconds": 60, "burst": 5}.'
         )
-    return calls, seconds, burst
-
-
-@lru_cache(maxsize=64)
-def _overriding(key: str, calls: float, seconds: float, burst: int) -> Limit:
     return Limit("operator", calls, seconds, burst)

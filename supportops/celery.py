@@ -107,3 +107,12 @@ for name in ("celery.worker.strategy", "celery.app.trace"):
 @signals.setup_logging.connect
 def _leave_logging_to_django(**_: Any) -> None:
     """Connected so that Celery configures no logging: settings.LOGGING holds for workers too."""
+
+
+@signals.worker_init.connect
+def _put_up_second_wall(**_: Any) -> None:
+    """Workers run code of others; forked children keep what their parent has put up."""
+    from integrations import second_wall
+
+    if settings.SECOND_WALL:
+        second_wall.install()

@@ -126,6 +126,19 @@ print(tried(lambda: connect(("127.0.0.1", port))))
     assert printed == ["200", "ConnectionBlocked"]
 
 
+def test_a_workers_start_puts_it_up(server: RawServer) -> None:
+    script = """
+from celery import signals
+from django.conf import settings
+from supportops import celery
+settings.SECOND_WALL = %s
+signals.worker_init.send(sender=None)
+print(tried(lambda: connect(("127.0.0.1", port))))
+"""
+    assert walled(script % True, server.port) == ["ConnectionBlocked"]
+    assert walled(script % False, server.port) == ["connected"]
+
+
 class TestDecisions:
     def test_public_addresses_pass(self) -> None:
         Wall([]).check(2, ("93.184.216.34", 443))
