@@ -54,6 +54,8 @@ def loads(body: bytes | str, *, strict: bool = False) -> JsonValue:
         try:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
+            if "depth limit" in error.msg:
+                raise MalformedJson(f"nested deeper than {MAX_DEPTH} levels") from None
             raise MalformedJson(f"not valid JSON: {error.msg}", error.lineno, error.colno) from None
     _refuse_depth(raw, value)
     return value

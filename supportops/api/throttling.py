@@ -102,9 +102,12 @@ class _PerCaller(BaseThrottle):
 
     def allow_request(self, request: Request, view: Any) -> bool:
         caller = request.auth
-        if not isinstance(caller, Caller):
+        # REST framework asks every throttle, also after one has refused: what a token's own limit holds back must not
+        # use up its organization's.
+        if not isinstance(caller, Caller) or getattr(request, "is_throttled", False):
             return True
         self._wait = seconds_to_wait(*self.key_and_limit(caller))
+        request.is_throttled = self._wait is not None  # type: ignore[attr-defined]
         return self._wait is None
 
     def wait(self) -> float | None:
