@@ -7,6 +7,7 @@ Started as `celery -A supportops.celery worker`, or inside the one process of th
 import functools
 import logging
 import os
+import signal
 from typing import Any
 
 from celery import Celery, signals
@@ -16,6 +17,8 @@ from celery.fixups.django import DjangoFixup, DjangoWorkerFixup  # type: ignore[
 from django.conf import settings
 from django.db import close_old_connections
 from kombu import Queue
+
+from supportops.running.processes import die_with
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportops.settings")
 
@@ -71,6 +74,7 @@ app.conf.update(
     # --- queues
     task_queues=[Queue("work"), Queue("scripts"), Queue("maintenance")],
     task_default_queue="work",
+    task_routes={name: {"queue": queue} for name, (queue, _) in settings.SCHEDULE.items()},
     task_create_missing_queues=False,
     # --- the broker may be away: workers come back by themselves, publishers give up at once (the sweep goes on)
     broker_connection_retry_on_startup=True,
@@ -116,3 +120,28 @@ def _put_up_second_wall(**_: Any) -> None:
 
     if settings.SECOND_WALL:
         second_wall.install()
+
+
+_master: list[int] = []
+
+
+@signals.worker_init.connect
+def _remember_master(**_: Any) -> None:
+    _master[:] = [os.getpid()]
+
+
+@signals.worker_process_init.connect
+def _begin_process(**_: Any) -> None:
+    """A pool process dies with its master, which by itself does not hold, and beats as a worker from now on."""
+    from rules import workers  # models: readable only once Django is set up
+
+    die_with(_master[0], signal.SIGKILL)
+    workers.this_worker_id()
+
+
+@signals.worker_process_shutdown.connect
+def _end_process(**_: Any) -> None:
+    """What an ending process still holds goes to others at once."""
+    from rules import workers
+
+    workers.stop()

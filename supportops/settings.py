@@ -108,6 +108,12 @@ TEMPLATES: list[dict[str, Any]] = [
     }
 ]
 
+# --- web server ---------------------------------------------------------------------------------------------
+# Threads of one web process, and how many of them pages and API calls must leave to receipts.
+WEB_PROCESSES = env.int("SUPPORTOPS_WEB_PROCESSES", default=1 if MODE == "embedded" else 2)
+WEB_THREADS = env.int("SUPPORTOPS_WEB_THREADS", default=24 if MODE == "embedded" else 16)
+WEB_THREADS_FOR_RECEIPTS = env.int("SUPPORTOPS_WEB_THREADS_FOR_RECEIPTS", default=max(1, WEB_THREADS // 4))
+
 # --- database -----------------------------------------------------------------------------------------------
 DATABASE_URL = env.str("SUPPORTOPS_DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'supportops.sqlite3'}")
 DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(DATABASE_URL)}
@@ -126,7 +132,7 @@ else:
         # A short timeout: when PostgreSQL is gone, a request shall answer 503 rather than hang.
         "pool": {
             "min_size": env.int("SUPPORTOPS_DATABASE_POOL_MIN", default=1),
-            "max_size": env.int("SUPPORTOPS_DATABASE_POOL", default=12),
+            "max_size": env.int("SUPPORTOPS_DATABASE_POOL", default=WEB_THREADS + 2),
             "timeout": 3,
         },
         "connect_timeout": 3,
@@ -139,14 +145,14 @@ BROKER_URL = env.str("SUPPORTOPS_BROKER_URL", default="memory://")
 # Shared token buckets. Empty: buckets live in the process (embedded).
 REDIS_URL = env.str("SUPPORTOPS_REDIS_URL", default="")
 SWEEP_SECONDS = env.float("SUPPORTOPS_SWEEP_SECONDS", default=0.5 if MODE == "embedded" else 2.0)
+# Tasks that run every so often: name → (queue, seconds).
+SCHEDULE: dict[str, tuple[str, float]] = {
+    "webhooks.tasks.sweep": ("maintenance", SWEEP_SECONDS),
+}
+# Processes that perform work in the production shape (threads of the one process in the embedded default).
+WORKER_PROCESSES = env.int("SUPPORTOPS_WORKER_PROCESSES", default=2)
 # Calls that one worker process may have in flight.
 WORKER_SLOTS = env.int("SUPPORTOPS_WORKER_SLOTS", default=20)
-
-# --- web server ---------------------------------------------------------------------------------------------
-# Threads of one web process, and how many of them pages and API calls must leave to receipts.
-WEB_PROCESSES = env.int("SUPPORTOPS_WEB_PROCESSES", default=1 if MODE == "embedded" else 2)
-WEB_THREADS = env.int("SUPPORTOPS_WEB_THREADS", default=24 if MODE == "embedded" else 16)
-WEB_THREADS_FOR_RECEIPTS = env.int("SUPPORTOPS_WEB_THREADS_FOR_RECEIPTS", default=max(1, WEB_THREADS // 4))
 
 # --- people and sign-in -------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [

@@ -8,16 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from supportops.running.processes import unprivileged_user
-from supportops.running.servers import (
-    PostgresPlan,
-    Programs,
-    Server,
-    find_postgres,
-    find_valkey,
-    start_postgres,
-    start_valkey,
-    within_reach,
-)
+from supportops.running.servers import Postgres, Programs, Server, Valkey, find_postgres, find_valkey, within_reach
 
 # Set by `run.py test`, so that its rounds share one server of each kind; anybody may set them to servers of his own.
 GIVEN = {"postgres": "SUPPORTOPS_TEST_POSTGRES_URL", "valkey": "SUPPORTOPS_TEST_VALKEY_URL"}
@@ -69,11 +60,11 @@ def _start(kind: str, programs: Programs) -> TestServer:
     user = unprivileged_user([folder, programs.path(programs.server)]) or unprivileged_user([folder])
     log = folder / f"{kind}.log"
     programs = within_reach(programs, user, folder)
-    if kind == "postgres":
-        plan = PostgresPlan(folder / "cluster", log, password="tests", user=user, is_durable=False)
-        server = start_postgres(programs, plan)
-    else:
-        server = start_valkey(programs, folder / "valkey", log, user=user)
+    kinds: dict[str, type[Server]] = {"postgres": Postgres, "valkey": Valkey}
+    server = kinds[kind](programs, folder / kind, log, "tests", user)
+    if isinstance(server, Postgres):
+        server.is_durable = False
+    server.start()
     # Nothing of it shall be kept: end at once.
     server.stop_signal = server.last_signal = signal.SIGQUIT if kind == "postgres" else signal.SIGKILL
-    return TestServer(server.url, server.origin, server, folder)
+    return TestServer(server.url, programs.origin, server, folder)

@@ -7,6 +7,7 @@ loopback behind a password, keep to one folder and die with the process that sta
 import contextlib
 import importlib.metadata
 import importlib.util
+import locale
 import os
 import secrets
 import shutil
@@ -14,9 +15,10 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, ClassVar
 
 from supportops.running.processes import ProcessError, User, end, spawn
 
@@ -100,87 +102,201 @@ def within_reach(programs: Programs, user: User | None, copies: Path) -> Program
     return Programs(f"{programs.origin}, copied", target / programs.folder.relative_to(package.parent), programs.server)
 
 
-@dataclass
 class Server:
-    """A server that runs as our child."""
+    """A server that runs as our child: made ready once, then started as often as need be."""
 
-    name: str
-    origin: str
-    url: str
-    process: "subprocess.Popen[bytes]"
-    # PostgreSQL: fast shutdown. Valkey keeps nothing.
-    stop_signal: signal.Signals
-    last_signal: signal.Signals
-    log: Path
+    name: ClassVar[str]
+    # What the kernel sends it when we die, what we send it to end it, and what when it does not.
+    death_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    stop_signal: signal.Signals = signal.SIGTERM
+    last_signal: signal.Signals = signal.SIGKILL
+
+    def __init__(self, programs: Programs, folder: Path, log: Path, password: str, user: User | None) -> None:
+        self.programs = programs
+        self.folder = folder
+        self.log = log
+        self.password = password
+        self.user = user
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The address, with the password."""
+        raise NotImplementedError
+
+    def prepare(self) -> None:
+        """Make what the server needs on disk. Raises ProcessError."""
+        raise NotImplementedError
+
+    def command(self) -> Sequence[str | Path]:
+        """Give the command line that runs the server in the foreground."""
+        raise NotImplementedError
+
+    def answers(self) -> bool:
+        """Say whether the server answers."""
+        raise NotImplementedError
+
+    def spawn(self) -> "subprocess.Popen[bytes]":
+        """Start the process; it may take a while until it answers."""
+        with open_log(self.log, self.user) as log:
+            self.process = spawn(
+                self.command(), death_signal=self.death_signal, user=self.user, cwd=Path("/"), output=log.fileno()
+            )
+        return self.process
+
+    def start(self) -> None:
+        """Prepare, start, and wait until it answers. Raises ProcessError with the end of its log when it does not."""
+        self.prepare()
+        process = self.spawn()
+        deadline = time.monotonic() + START_SECONDS
+        while not self.answers():
+            if process.poll() is not None or time.monotonic() > deadline:
+                end(process, self.last_signal, 1.0, signal.SIGKILL)
+                raise ProcessError(f"{self.name} ({self.programs.origin}) did not start:\n{last_lines(self.log)}")
+            time.sleep(0.05)
 
     def stop(self) -> None:
         """End the server; returns when its process is gone."""
-        end(self.process, self.stop_signal, 15.0, self.last_signal)
+        if self.process is not None:
+            end(self.process, self.stop_signal, 15.0, self.last_signal)
 
 
-@dataclass
-class PostgresPlan:
-    """How one PostgreSQL is kept: its folder, port and password."""
+class Postgres(Server):
+    """One PostgreSQL cluster with one database."""
 
-    folder: Path
-    log: Path
-    password: str
-    user: User | None = None
-    port: int = field(default_factory=free_port)
-    # Tests throw their cluster away; everybody else keeps fsync.
-    is_durable: bool = True
+    name = "PostgreSQL"
+    # Fast shutdown; if that takes too long, an immediate one, from which it recovers.
+    death_signal = signal.SIGINT
+    stop_signal = signal.SIGINT
+    last_signal = signal.SIGQUIT
+    # Tests throw their cluster away; everybody else waits for the disk.
+    is_durable = True
 
     @property
     def url(self) -> str:
         """The address for SUPPORTOPS_DATABASE_URL."""
         return f"postgresql://{ROLE}:{self.password}@127.0.0.1:{self.port}/{DATABASE}"
 
+    def prepare(self) -> None:
+        """Make the cluster where there is none."""
+        own(self.folder, self.user)
+        if not (self.folder / "PG_VERSION").exists():
+            self._make_cluster()
 
-def start_postgres(programs: Programs, plan: PostgresPlan) -> Server:
-    """Start PostgreSQL as planned and wait until it answers; a new cluster and database are made where missing.
+    def _make_cluster(self) -> None:
+        # What an interrupted first start left is no cluster yet.
+        for leftover in self.folder.iterdir():
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        secret = self.folder.with_name(self.folder.name + ".password")
+        write_private(secret, self.password + "\n", self.user)
+        command: list[str | Path] = [
+            self.programs.path("initdb"), "--pgdata", self.folder, "--username", ROLE, "--pwfile", secret,
+            "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", _locale(),
+            *([] if self.is_durable else ["--no-sync"]),
+        ]  # fmt: skip
+        try:
+            with open_log(self.log, self.user) as log:
+                process = spawn(
+                    command, death_signal=signal.SIGKILL, user=self.user, cwd=Path("/"), output=log.fileno()
+                )
+                code = process.wait()
+        finally:
+            secret.unlink(missing_ok=True)
+        if code != 0:
+            shutil.rmtree(self.folder)
+            raise ProcessError(f"PostgreSQL could not make its cluster in {self.folder}:\n{last_lines(self.log)}")
 
-    Raises ProcessError with the end of its log when it does not start.
-    """
-    own(plan.folder, plan.user)
-    if not (plan.folder / "PG_VERSION").exists():
-        _make_cluster(programs, plan)
-    _forget_stale_lock(plan.folder)
-    process = _spawn_postgres(programs, plan)
-    server = Server("PostgreSQL", programs.origin, plan.url, process, signal.SIGINT, signal.SIGQUIT, plan.log)
-    _wait_until(server, lambda: _answers(plan.port, b"\x00\x00\x00\x08\x04\xd2\x16\x2f"))
-    _make_database(plan)
-    return server
+    def spawn(self) -> "subprocess.Popen[bytes]":
+        """Start the server, once no other one runs in the folder."""
+        self._forget_stale_lock()
+        return super().spawn()
+
+    def _forget_stale_lock(self) -> None:
+        """Remove postmaster.pid where its process is no PostgreSQL of this folder.
+
+        After a crash of the whole machine or container the number may belong to another process of the same user,
+        and PostgreSQL would refuse to start. One that is still ending is waited for.
+        """
+        lock = self.folder / "postmaster.pid"
+        deadline = time.monotonic() + 15.0
+        while lock.exists():
+            try:
+                number = int(lock.read_text().splitlines()[0])
+                command = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
+            except (OSError, ValueError, IndexError):
+                command = []
+            if os.fsencode(str(self.folder)) not in command:
+                lock.unlink(missing_ok=True)
+            elif time.monotonic() > deadline:
+                raise ProcessError(f"Another PostgreSQL (process {number}) runs in {self.folder}; end it first.")
+            else:
+                time.sleep(0.1)
+
+    def command(self) -> Sequence[str | Path]:
+        """Give the command line: loopback only, with a password, in UTC."""
+        durable = "on" if self.is_durable else "off"
+        options = {
+            "listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": "",
+            "max_connections": "200", "shared_buffers": "128MB", "timezone": "UTC", "log_timezone": "UTC",
+            "fsync": durable, "synchronous_commit": durable, "full_page_writes": durable,
+        }  # fmt: skip
+        settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        return [self.programs.path("postgres"), "-D", self.folder, *settings]
+
+    def answers(self) -> bool:
+        """Say whether it takes connections, and make our database where it is missing."""
+        import psycopg
+
+        try:
+            with psycopg.connect(
+                self.url.rsplit("/", 1)[0] + "/postgres", autocommit=True, connect_timeout=2
+            ) as connection:
+                known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+                if known is None:
+                    connection.execute(f'CREATE DATABASE "{DATABASE}"')
+        except psycopg.OperationalError:
+            return False
+        return True
 
 
-def _make_cluster(programs: Programs, plan: PostgresPlan) -> None:
-    secret = plan.folder.with_name(plan.folder.name + ".password")
-    secret.unlink(missing_ok=True)
-    secret.touch(mode=0o600)
-    secret.write_text(plan.password + "\n")
-    own(secret, plan.user)
-    # What an interrupted first start left is no cluster yet.
-    for leftover in plan.folder.iterdir():
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-    command: list[str | Path] = [
-        programs.path("initdb"), "--pgdata", plan.folder, "--username", ROLE, "--pwfile", secret,
-        "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", _locale(),
-        *([] if plan.is_durable else ["--no-sync"]),
-    ]  # fmt: skip
-    try:
-        with plan.log.open("ab") as log:
-            process = spawn(command, death_signal=signal.SIGKILL, user=plan.user, cwd=Path("/"), output=log.fileno())
-            code = process.wait()
-    finally:
-        secret.unlink(missing_ok=True)
-    if code != 0:
-        shutil.rmtree(plan.folder)
-        raise ProcessError(f"PostgreSQL could not make its cluster in {plan.folder}:\n{last_lines(plan.log)}")
+class Valkey(Server):
+    """One Valkey (or Redis) without persistence: nothing that it holds must survive."""
+
+    name = "Valkey"
+
+    @property
+    def url(self) -> str:
+        """The address for SUPPORTOPS_REDIS_URL."""
+        return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
+
+    def prepare(self) -> None:
+        """Write the configuration; the password shall not stand on the command line."""
+        own(self.folder, self.user)
+        write_private(
+            self.folder / "valkey.conf",
+            f"bind 127.0.0.1\nport {self.port}\nrequirepass {self.password}\n"
+            f'save ""\nappendonly no\ndaemonize no\nmaxmemory 256mb\nmaxmemory-policy noeviction\n'
+            f'dir "{self.folder}"\n',
+            self.user,
+        )
+
+    def command(self) -> Sequence[str | Path]:
+        """Give the command line."""
+        return [self.programs.path(self.programs.server), self.folder / "valkey.conf"]
+
+    def answers(self) -> bool:
+        """Say whether it answers at all; without the password that is a refusal."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(1) != b""
+        except OSError:
+            return False
 
 
 def _locale() -> str:
     """C.UTF-8 where the system has it (letters beyond ASCII have cases there), else C."""
-    import locale
-
     before = locale.setlocale(locale.LC_CTYPE)
     try:
         locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
@@ -192,134 +308,40 @@ def _locale() -> str:
         locale.setlocale(locale.LC_CTYPE, before)
 
 
-def _forget_stale_lock(folder: Path) -> None:
-    """Remove postmaster.pid where its process is no PostgreSQL of this folder.
-
-    After a crash of the whole machine or container the number may belong to another process of the same user, and
-    PostgreSQL would refuse to start. One that is still ending is waited for.
-    """
-    lock = folder / "postmaster.pid"
-    deadline = time.monotonic() + 15.0
-    while lock.exists():
-        try:
-            number = int(lock.read_text().splitlines()[0])
-            command = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
-        except (OSError, ValueError, IndexError):
-            command = []
-        if os.fsencode(str(folder)) not in command:
-            lock.unlink(missing_ok=True)
-        elif time.monotonic() > deadline:
-            raise ProcessError(f"Another PostgreSQL (process {number}) runs in {folder}; end it and start again.")
-        else:
-            time.sleep(0.1)
-
-
-def _spawn_postgres(programs: Programs, plan: PostgresPlan) -> "subprocess.Popen[bytes]":
-    options = {
-        "listen_addresses": "127.0.0.1",
-        "port": str(plan.port),
-        "unix_socket_directories": "",
-        "max_connections": "100",
-        "shared_buffers": "128MB",
-        "timezone": "UTC",
-        "log_timezone": "UTC",
-        "fsync": "on" if plan.is_durable else "off",
-        "synchronous_commit": "on" if plan.is_durable else "off",
-        "full_page_writes": "on" if plan.is_durable else "off",
-    }
-    settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-    with plan.log.open("ab") as log:
-        return spawn(
-            [programs.path("postgres"), "-D", plan.folder, *settings],
-            # Fast shutdown; its own children watch it.
-            death_signal=signal.SIGINT,
-            user=plan.user,
-            cwd=Path("/"),
-            output=log.fileno(),
-        )
-
-
-def _make_database(plan: PostgresPlan) -> None:
-    import psycopg
-
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            with psycopg.connect(plan.url.rsplit("/", 1)[0] + "/postgres", autocommit=True) as connection:
-                known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
-                if known is None:
-                    connection.execute(f'CREATE DATABASE "{DATABASE}"')
-                return
-        except psycopg.OperationalError as error:
-            # It listens before it has recovered from a crash.
-            if time.monotonic() > deadline:
-                raise ProcessError(f"PostgreSQL does not take connections: {error}\n{last_lines(plan.log)}") from error
-            time.sleep(0.1)
-
-
-def start_valkey(programs: Programs, folder: Path, log: Path, *, user: User | None = None) -> Server:
-    """Start Valkey without persistence and wait until it answers. Raises ProcessError when it does not.
-
-    Nothing that it holds must survive: the database is the queue of record.
-    """
-    own(folder, user)
-    port, password = free_port(), secrets.token_urlsafe(24)
-    configuration = folder / "valkey.conf"
-    configuration.unlink(missing_ok=True)
-    configuration.touch(mode=0o600)
-    configuration.write_text(
-        f"bind 127.0.0.1\nport {port}\nrequirepass {password}\n"
-        f'save ""\nappendonly no\ndaemonize no\nmaxmemory 256mb\nmaxmemory-policy noeviction\ndir "{folder}"\n'
-    )
-    own(configuration, user)
-    with log.open("ab") as output:
-        process = spawn(
-            [programs.path(programs.server), configuration],
-            death_signal=signal.SIGTERM,
-            user=user,
-            cwd=Path("/"),
-            output=output.fileno(),
-        )
-    server = Server(
-        "Valkey",
-        programs.origin,
-        f"redis://:{password}@127.0.0.1:{port}/0",
-        process,
-        signal.SIGTERM,
-        signal.SIGKILL,
-        log,
-    )
-    _wait_until(server, lambda: _answers(port, b"PING\r\n"))
-    return server
-
-
-def own(path: Path, user: User | None) -> None:
-    """Make `path` (a folder is made where missing) the user's alone."""
-    if not path.exists():
-        path.mkdir(parents=True)
-    path.chmod(0o700 if path.is_dir() else 0o600)
+def own(folder: Path, user: User | None) -> None:
+    """Make `folder` (made where missing) the user's alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
     if user is not None:
-        os.chown(path, user.uid, user.gid)
+        os.chown(folder, user.uid, user.gid)
+
+
+def write_private(path: Path, text: str, user: User | None) -> None:
+    """Write a file that only `user` may read, all of it or nothing."""
+    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(6)}")
+    # A new file and no link: the folder may belong to a user whom we trust less than ourselves.
+    number = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(number, "w") as file:
+            if user is not None:
+                os.fchown(number, user.uid, user.gid)
+            file.write(text)
+            file.flush()
+            os.fsync(number)
+        unfinished.rename(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def open_log(path: Path, user: User | None) -> IO[bytes]:
+    """Open a log file for appending; it belongs to `user`."""
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    if user is not None:
+        os.fchown(number, user.uid, user.gid)
+    return os.fdopen(number, "ab")
 
 
 def last_lines(log: Path, count: int = 12) -> str:
     """Give the end of a log file, for messages to people."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-count:]) if log.exists() else ""
-
-
-def _answers(port: int, question: bytes) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
-            connection.sendall(question)
-            return connection.recv(1) != b""
-    except OSError:
-        return False
-
-
-def _wait_until(server: Server, is_ready: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not is_ready():
-        if server.process.poll() is not None or time.monotonic() > deadline:
-            end(server.process, server.last_signal, 1.0, signal.SIGKILL)
-            raise ProcessError(f"{server.name} ({server.origin}) did not start:\n{last_lines(server.log)}")
-        time.sleep(0.05)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from celery import current_app
+from celery import Celery, current_app
 from celery.contrib.django.task import DjangoTask
 from kombu.exceptions import ChannelError, OperationalError
 from redis.exceptions import RedisError
@@ -103,13 +103,13 @@ class WakingTask(_DjangoTask):
         WAKER.wake(self.name)
         return None
 
-    def publish_now(self) -> None:
-        """Publish one message without arguments, unless enough of them wait already. Raises BROKER_ERRORS."""
-        route = self.app.amqp.router.route({}, self.name)
-        queue = route["queue"].name if "queue" in route else self.app.conf.task_default_queue
-        with self.app.producer_pool.acquire(block=True, timeout=5) as producer:
-            if messages_waiting(producer.channel, queue) < MOST_WAITING:
-                super().apply_async(producer=producer, retry=False)
+
+def publish(app: Celery, task_name: str) -> None:
+    """Publish a wake-up now, unless enough of them wait already. Raises BROKER_ERRORS."""
+    queue = app.amqp.router.route({}, task_name)["queue"].name
+    with app.producer_pool.acquire(block=True, timeout=5) as producer:
+        if messages_waiting(producer.channel, queue) < MOST_WAITING:
+            app.send_task(task_name, producer=producer, retry=False)
 
 
 def messages_waiting(channel: Any, queue: str) -> int:
@@ -121,11 +121,4 @@ def messages_waiting(channel: Any, queue: str) -> int:
         return 0
 
 
-def _publish(task_name: str) -> None:
-    task = current_app.tasks[task_name]
-    if not isinstance(task, WakingTask):
-        raise TypeError(f"{task_name} is not a task of this application.")
-    task.publish_now()
-
-
-WAKER = Waker(_publish)
+WAKER = Waker(lambda task_name: publish(current_app, task_name))

@@ -10,7 +10,7 @@ from celery import Celery, shared_task
 from celery.worker import WorkController
 from kombu.exceptions import OperationalError
 
-from supportops.running.waking import MOST_WAITING, Waker, messages_waiting
+from supportops.running.waking import MOST_WAITING, Waker, messages_waiting, publish
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> None:
@@ -115,9 +115,8 @@ def test_a_worker_in_a_thread_does_what_it_is_woken_for(broker: Celery) -> None:
 
 
 def test_the_broker_does_not_fill_up_while_no_worker_runs(broker: Celery) -> None:
-    task = broker.tasks["tests.wake"]
     for _ in range(MOST_WAITING + 20):
-        task.publish_now()
+        publish(broker, "tests.wake")
     with broker.connection_for_read() as connection:
         assert messages_waiting(connection.default_channel, "work") == MOST_WAITING
         connection.default_channel.queue_purge(queue="work")

@@ -1,0 +1,189 @@
+"""The web process: on the embedded default with worker and schedule inside, in the production shape granian's.
+
+Started by the supervisor with a socket that listens already: a port that is taken is noticed there, and while a
+process is started again its clients wait instead of being refused.
+"""
+
+import argparse
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from supportops.running.processes import die_with, end_when_orphaned
+
+# How long requests and calls under way may take to end when the supervisor asks, and when it is gone.
+PATIENCE_SECONDS = 15.0
+ORPHAN_SECONDS = 3.0
+EMBEDDED_TASKS = 3
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="web")
+    parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--embedded", action="store_true")
+    arguments = parser.parse_args()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportops.settings")
+    listener = socket.socket(fileno=arguments.fd)
+    end_when_orphaned(os.getppid(), ORPHAN_SECONDS)
+    if arguments.embedded:
+        serve_embedded(listener)
+    else:
+        serve_many(listener)
+
+
+def serve_embedded(listener: socket.socket) -> None:
+    """Serve with waitress; the worker and the schedule run beside it in threads of this process."""
+    from waitress.server import create_server
+
+    from supportops.wsgi import application
+
+    from django.conf import settings  # isort: skip - readable only now
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        # Should a page or a call hang: what was acknowledged is in the database.
+        threading.Thread(target=_exit_after, args=(PATIENCE_SECONDS,), daemon=True).start()
+        raise SystemExit
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    worker = _start_worker()
+    schedule = _start_schedule()
+    server = create_server(
+        application,
+        sockets=[listener],
+        threads=settings.WEB_THREADS,
+        connection_limit=1000,
+        channel_timeout=75,
+        ident="",
+        # Which proxies to believe is decided in one place, by SUPPORTOPS_TRUSTED_PROXIES.
+        clear_untrusted_proxy_headers=False,
+        asyncore_use_poll=True,
+    )
+    server.run()
+    schedule.stop()
+    worker.stop()
+    from rules import workers
+
+    workers.stop()
+
+
+def _exit_after(seconds: float) -> None:
+    time.sleep(seconds)
+    os._exit(1)
+
+
+def _in_thread(name: str, function: Callable[[], None], is_wanted: Callable[[], bool]) -> None:
+    """Run `function` in a thread. Should it end while wanted, so does the process: the supervisor starts it anew."""
+
+    def run() -> None:
+        try:
+            function()
+        finally:
+            if is_wanted():
+                os._exit(1)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+
+
+def _start_worker() -> Any:
+    from celery.worker import WorkController
+
+    from rules import workers
+    from supportops.celery import app
+
+    class Worker(WorkController):
+        """The class beneath `celery worker`: it touches neither signals nor logging, so it may live in a thread."""
+
+        is_wanted = True
+
+        def stop(self, in_sighandler: bool = False, exitcode: int | None = None) -> None:
+            self.is_wanted = False
+            super().stop(in_sighandler, exitcode)
+
+    worker = Worker(
+        app=app,
+        pool="threads",
+        concurrency=EMBEDDED_TASKS,
+        queues="work,scripts",
+        hostname=f"embedded@{socket.gethostname()}",
+        prefetch_multiplier=1,
+        without_heartbeat=True,
+        without_mingle=True,
+        without_gossip=True,
+    )
+    workers.this_worker_id()
+    _in_thread("celery", worker.start, lambda: worker.is_wanted)
+    return worker
+
+
+def _start_schedule() -> Any:
+    from django.db import close_old_connections
+
+    from supportops.celery import app
+    from supportops.running.schedule import InThreads, Schedule, scheduled_seconds
+
+    def call(name: str) -> None:
+        close_old_connections()
+        try:
+            app.tasks[name]()
+        finally:
+            close_old_connections()
+
+    schedule = Schedule(InThreads(call), scheduled_seconds())
+    _in_thread("schedule", schedule.loop, lambda: not schedule.is_stopped)
+    return schedule
+
+
+def serve_many(listener: socket.socket) -> None:
+    """Serve with granian: processes that share the one listening socket, threads in each."""
+    from granian._granian import SocketHolder
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server.mp import MPServer
+
+    from django.conf import settings  # isort: skip
+
+    class Server(MPServer):
+        def _init_shared_socket(self) -> None:
+            # granian would make sockets of its own with SO_REUSEPORT, which share a taken port silently.
+            listener.set_inheritable(True)
+            self._ssp = None
+            self._sfd = listener.fileno()  # type: ignore[assignment]
+            self._shd = SocketHolder(listener.fileno(), False, self.backlog)  # type: ignore[assignment, call-arg]
+            self._sso = listener
+
+    master = os.getpid()
+
+    def load() -> Any:
+        # Runs in each worker process. granian's workers outlive a master that was killed.
+        die_with(master, signal.SIGTERM)
+        end_when_orphaned(master, ORPHAN_SECONDS)
+        from supportops.wsgi import application
+
+        return application
+
+    address, port = listener.getsockname()[:2]
+    server = Server(
+        "supportops.wsgi:application",
+        address=address,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=settings.WEB_PROCESSES,
+        blocking_threads=settings.WEB_THREADS,
+        backpressure=1024,
+        respawn_failed_workers=True,
+        respawn_interval=0.1,
+        workers_kill_timeout=int(PATIENCE_SECONDS),
+        log_level=LogLevels.warning,
+    )
+    server.serve(target_loader=load, wrap_loader=False)
+
+
+if __name__ == "__main__":
+    main()
