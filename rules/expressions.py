@@ -10,12 +10,13 @@ The context maps each root to plain data. Values of the context are only ever da
 expression is never evaluated. Compiled templates and conditions may be used from any thread.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from rules.cel import functions
+from rules.cel.encoding import Encoder
 from rules.cel.errors import ExpressionError, Fault, place
 from rules.cel.evaluating import Node, Scope
 from rules.cel.functions import as_text
@@ -39,9 +40,6 @@ MAX_EXPRESSION = 4_096
 MAX_TEMPLATE = 65_536
 MAX_EXPRESSIONS = 200
 MAX_OUTPUT = 262_144
-
-# Gets a value as text, and what was rendered before it; returns what to write.
-Encoder = Callable[[str, str], str]
 
 _ANY_ROOTS = Roots(is_open=True)
 

@@ -4,7 +4,8 @@
 class ExpressionError(ValueError):
     """An expression cannot be compiled or evaluated. `line` and `column` count from 1, inside the whole value.
 
-    `code` names the kind for programs. `is_missing`: it failed only because data lacked a field.
+    `code` names the kind for programs, `at` the parameter that holds it (`parameters.message`), where there is one.
+    `is_missing`: it failed only because data lacked a field.
     """
 
     def __init__(
@@ -15,12 +16,21 @@ class ExpressionError(ValueError):
         *,
         code: str = "invalid_expression",
         is_missing: bool = False,
+        at: str = "",
     ) -> None:
         super().__init__(message)
-        self.message, self.line, self.column, self.code, self.is_missing = message, line, column, code, is_missing
+        self.message, self.line, self.column = message, line, column
+        self.code, self.is_missing, self.at = code, is_missing, at
+
+    def placed(self, at: str) -> "ExpressionError":
+        """Return the same error with the parameter that it is in."""
+        return ExpressionError(
+            self.message, self.line, self.column, code=self.code, is_missing=self.is_missing, at=self.at or at
+        )
 
     def __str__(self) -> str:
-        return f"{self.message} (line {self.line}, column {self.column})"
+        where = f"{self.at}: " if self.at else ""
+        return f"{where}{self.message} (line {self.line}, column {self.column})"
 
 
 class Fault(Exception):

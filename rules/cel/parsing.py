@@ -142,10 +142,10 @@ class _Parser:
             if token.text in FUNCTIONS:
                 return [self.call(token)]
             return [Text(token.text, token.start), *self.bracket()]
-        if token.text in self.in_python:
-            return [self.path(token)]
         if token.text in self.in_library:
             return [Variable(token.text, token.start)]
+        if token.text in self.in_python:
+            return [self.path(token)]
         if token.text in _LITERALS or (token.text in _TYPES and following != "."):
             return [Text(token.text, token.start)]
         if token.text in _NAMESPACES and following == ".":
@@ -182,7 +182,7 @@ class _Parser:
         start = self.at
         self.take()
         root = self.token()
-        if root is not None and root.kind == "name" and (root.text in self.roots or root.text in self.in_python):
+        if root is not None and root.kind == "name" and self.is_ours(root.text):
             self.take()
             path = self.path(root)
             if path.parts and self.peek() == ")":
@@ -190,6 +190,10 @@ class _Parser:
                 return [Has(path, name.start)]
         self.at = start
         return [Text("has", name.start), *self.bracket()]
+
+    def is_ours(self, name: str) -> bool:
+        """Return whether a name is looked up here, not by the library."""
+        return name not in self.in_library and (name in self.in_python or name in self.roots)
 
     # --- functions and loops ---------------------------------------------------------------------------------
     def arguments(self) -> list[list[Piece]]:

@@ -20,7 +20,7 @@ COMMON = (
     "integration",
     "now",
 )
-META = ("type", "external_id", "occurred_at", "platform", "late")
+META = ("id", "type", "external_id", "occurred_at", "platform", "late")
 STEP_FIELDS = ("error", "output", "status", "failed", "succeeded")
 
 
@@ -57,8 +57,8 @@ class Roots:
         """Return the type of what a path leads to. Raises Fault for a name that cannot be there."""
         if root not in self:
             raise Fault(self._unknown_root(root), start, code="unknown_name")
-        if not parts:
-            return "time" if root == "now" else "any"
+        if not parts or self.is_open:
+            return "time" if root == "now" and not parts else "any"
         first = str(parts[0])
         if root == "now":
             raise Fault("'now' is a time and has no fields; use date(now, '%H:%M', 'Europe/Berlin').", offsets[0])
