@@ -1,4 +1,4 @@
-"""System checks: no two connectors with one key, each connector whole, and an operator's word on the way out readable."""
+"""System checks: no two connectors with one key, each connector whole, the operator's outbound settings readable."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -44,10 +44,11 @@ def _problems_of_allowances() -> Iterator[str]:
 
 
 def _problems_of_urls() -> Iterator[str]:
-    if not isinstance(settings.PLATFORM_URLS, dict):
+    urls: object = settings.PLATFORM_URLS
+    if not isinstance(urls, dict):
         yield 'SUPPORTOPS_PLATFORM_URLS must be an object such as {"slack": "http://127.0.0.1:4010/slack"}.'
         return
-    for key, url in settings.PLATFORM_URLS.items():
+    for key, url in urls.items():
         try:
             checked_url(url)
         except InvalidInput as error:
@@ -55,10 +56,11 @@ def _problems_of_urls() -> Iterator[str]:
 
 
 def _problems_of_limits() -> Iterator[str]:
-    if not isinstance(settings.PLATFORM_LIMITS, dict):
+    overrides: object = settings.PLATFORM_LIMITS
+    if not isinstance(overrides, dict):
         yield 'SUPPORTOPS_PLATFORM_LIMITS must be an object such as {"slack": null}.'
         return
-    for key, override in settings.PLATFORM_LIMITS.items():
+    for key, override in overrides.items():
         try:
             limits.overriding_limit(key, override)
         except ImproperlyConfigured as error:

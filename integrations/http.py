@@ -314,7 +314,7 @@ class PlatformClient:
             return InvalidInput(f"{self.platform}: the request is not valid HTTP: {why}", detail=detail)
         if not exchange.is_sent and not isinstance(error, _AFTER_SENDING):
             what = "did not answer in time" if isinstance(error, httpx.TimeoutException) else "could not be reached"
-            words = f"{self.platform} {what} ({host})" + (f": {why}" if why else "")
+            words = f"{self.platform} {what} ({host})" + (f": {why.rstrip('.')}" if why else "")
             return Unreachable(f"{words}. Nothing was sent.", detail=detail)
         what = "no answer came in time" if isinstance(error, httpx.TimeoutException) else "the connection broke"
         return self._unanswered(request, f"{self.platform}: the request was sent to {host}, but {what}.", detail)

@@ -1,6 +1,7 @@
 """A server on the loopback that says exactly the bytes that a test gives it, or nothing, for as long as it likes."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -17,7 +18,8 @@ class RawServer:
     `stopped` is set at the end of the test: scripts that hang wait on it instead of sleeping.
     """
 
-    def __init__(self, script: Script | bytes) -> None:
+    def __init__(self, script: Script | bytes, *, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._script: Script = script if callable(script) else lambda connection, _: connection.sendall(script)
         self.requests: list[bytes] = []
         self.connections = 0
@@ -63,6 +65,9 @@ class RawServer:
 
     def _serve(self, connection: socket.socket) -> None:
         try:
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                self._open.append(connection)
             while request := _request(connection):
                 self.requests.append(request)
                 self._script(connection, request)

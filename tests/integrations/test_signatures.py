@@ -11,6 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from integrations.connectors.freshdesk.connector import Freshdesk
+from integrations.connectors.slack.connector import Slack
+from integrations.connectors.trello.connector import Trello
+from integrations.connectors.webhook.connector import Webhook
+from integrations.connectors.zendesk.connector import Zendesk
 from integrations.proofs import moment_of
 from integrations.signatures import (
     GenericHmac,
@@ -26,28 +31,14 @@ from integrations.specs import WebhookRequest
 NOW = datetime(2026, 11, 21, 12, 0, 30, 999_000, tzinfo=UTC)
 PUBLIC_SECRET = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ=="
 
-# As the connectors of these platforms declare them: what the building blocks must be able to say.
+# As the connectors of these platforms declare them, and what other platforms' schemes are made of.
 SCHEMES: dict[str, Signature] = {
-    "slack": HmacSignature(
-        header="X-Slack-Signature",
-        prefix="v0=",
-        timestamp="X-Slack-Request-Timestamp",
-        covers=lambda r: b"v0:" + r.timestamp + b":" + r.body,
-    ),
-    "zendesk": HmacSignature(
-        header="X-Zendesk-Webhook-Signature",
-        encoding="base64",
-        timestamp="X-Zendesk-Webhook-Signature-Timestamp",
-        clock="iso8601",
-        covers=lambda r: r.timestamp + r.body,
-        public_secrets={PUBLIC_SECRET},
-    ),
-    "trello": HmacSignature(
-        header="X-Trello-Webhook", digest="sha1", encoding="base64", covers=lambda r: r.body + r.url
-    ),
-    "shared_secret": SharedSecretHeader(),
-    "hmac_sha256": GenericHmac(),
-    "standard_webhooks": StandardWebhooks(),
+    "slack": Slack.signature,
+    "zendesk": Zendesk.signature,
+    "trello": Trello.signature,
+    "shared_secret": Freshdesk.schemes["shared_secret"],
+    "hmac_sha256": Webhook.schemes["hmac_sha256"],
+    "standard_webhooks": Webhook.schemes["standard_webhooks"],
     "several": HmacSignature(header="X-PagerDuty-Signature", prefix="v1=", separator=","),
     "base64_key": HmacSignature(header="Authorization", prefix="HMAC ", encoding="base64", key=as_base64),
     "bearer": SharedSecretHeader(header="", basic="user", bearer=True),

@@ -2,13 +2,20 @@
 
 import gzip
 import socket
+import ssl
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from pytest_django import Settings
 
 from integrations import errors, transport
@@ -220,6 +227,71 @@ class TestRealSockets:
         made.post("x")
         time.sleep(0.05)
         assert made.post("x").status_code == 200
+
+
+class TestTls:
+    """Certificates are checked, also for hosts that an operator allows; an operator's own authority counts."""
+
+    @pytest.fixture
+    def authority(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+        """A certificate for localhost, trusted by this process, with its key in the same file."""
+        pem = self_signed("localhost")
+        trusted = tmp_path / "authority.pem"
+        trusted.write_bytes(pem)
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+        transport._tls.cache_clear()
+        transport._transports.clear()
+        yield trusted
+        transport._tls.cache_clear()
+        transport._transports.clear()
+
+    def called(self, pem: Path, host: str) -> int:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem)
+        with RawServer(answer(), tls=context) as server:
+            url = f"https://{host}:{server.port}"
+            made = PlatformClient(
+                bases={"": url},
+                call=Call(deadline=5),
+                allowances=frozenset({allowance_of_url(url)}),
+                has_credentials=True,
+            )
+            return made.post("x").status_code
+
+    def test_trusted(self, authority: Path) -> None:
+        assert self.called(authority, "localhost") == 200
+
+    def test_for_another_name(self, authority: Path) -> None:
+        with pytest.raises(errors.Unreachable, match=r"certificate.*Nothing was sent"):
+            self.called(authority, "127.0.0.1")
+
+    def test_of_nobody_we_trust(self, authority: Path, tmp_path: Path) -> None:
+        other = tmp_path / "other.pem"
+        other.write_bytes(self_signed("localhost"))
+        with pytest.raises(errors.Unreachable, match=r"certificate.*Nothing was sent"):
+            self.called(other, "localhost")
+
+
+def self_signed(name: str) -> bytes:
+    """A certificate for `name` and its key, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} of a test")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def test_a_fork_gets_connections_of_its_own() -> None:
