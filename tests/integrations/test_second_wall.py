@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -47,7 +48,7 @@ def walled(script: str, port: int = 1, path: str = "/nowhere") -> list[str]:
 
 
 @pytest.fixture
-def server() -> "RawServer":
+def server() -> Iterator[RawServer]:
     with RawServer(answer()) as started:
         yield started
 
@@ -127,16 +128,18 @@ print(tried(lambda: connect(("127.0.0.1", port))))
 
 
 def test_a_workers_start_puts_it_up(server: RawServer) -> None:
-    script = """
+    printed = walled(
+        """
 from celery import signals
 from django.conf import settings
 from supportops import celery
-settings.SECOND_WALL = %s
-signals.worker_init.send(sender=None)
-print(tried(lambda: connect(("127.0.0.1", port))))
-"""
-    assert walled(script % True, server.port) == ["ConnectionBlocked"]
-    assert walled(script % False, server.port) == ["connected"]
+for settings.SECOND_WALL in (False, True):
+    signals.worker_init.send(sender=None)
+    print(tried(lambda: connect(("127.0.0.1", port))))
+""",
+        server.port,
+    )
+    assert printed == ["connected", "ConnectionBlocked"]
 
 
 class TestDecisions:
