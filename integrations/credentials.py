@@ -3,11 +3,11 @@
 from functools import lru_cache
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, Field, create_model
 
 from integrations.base import BaseIntegration
 from integrations.models import Integration
-from integrations.specs import Credential, SecretSpec
+from integrations.specs import Credential, CredentialFields, SecretSpec
 
 _TYPES: dict[str, type] = {"number": float, "boolean": bool}
 
@@ -18,9 +18,7 @@ def credentials_model(connector: type[BaseIntegration]) -> type[BaseModel]:
     if connector.Credentials is not None:
         return connector.Credentials
     fields: dict[str, Any] = {spec.name: _field_of(spec) for spec in connector.secrets}
-    return create_model(
-        f"{connector.__name__}Credentials", __config__=ConfigDict(extra="forbid", str_strip_whitespace=True), **fields
-    )
+    return create_model(f"{connector.__name__}Credentials", __base__=CredentialFields, **fields)
 
 
 def place_fields(connector: type[BaseIntegration]) -> set[str]:
@@ -72,12 +70,12 @@ def _field_of(spec: SecretSpec) -> tuple[Any, Any]:
     extra: dict[str, Any] = {"format": spec.type} if spec.type in ("password", "url") else {}
     if spec.choices:
         extra["enum"] = list(spec.choices)
-    default = ... if spec.required and spec.default is None else spec.default
+    default: Any = ... if spec.required and spec.default is None else spec.default
     annotation = kind if default is ... or spec.default is not None else kind | None
     return annotation, Field(
         default,
         title=spec.label or spec.name.replace("_", " ").capitalize(),
         description=spec.description,
         json_schema_extra=extra,
-        **({"min_length": 1} if kind is str and default is ... else {}),
+        min_length=1 if kind is str and default is ... else None,
     )

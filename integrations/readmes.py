@@ -7,7 +7,8 @@ from pathlib import Path
 
 from integrations.base import BaseIntegration
 
-RECEIVE = "Receive events"
+# How the sections begin that say what to do in the platform, one for each way in which it can send.
+_RECEIVE = ("Receive events", "Hear of events")
 
 
 def readme(connector: type[BaseIntegration]) -> str:
@@ -19,14 +20,18 @@ def readme(connector: type[BaseIntegration]) -> str:
 
 
 def setup_of_webhook(connector: type[BaseIntegration]) -> str:
-    """Return what to do in the platform so that it sends to us, in Markdown: the section "Receive events"."""
-    return section(readme(connector), RECEIVE)
+    """Return what to do in the platform so that it sends to us, in Markdown, "" where it sends nothing."""
+    return "\n\n".join(
+        text if title == _RECEIVE[0] else f"**{title}**\n\n{text}"
+        for title, text in sections(readme(connector)).items()
+        if title.startswith(_RECEIVE)
+    )
 
 
-def section(markdown: str, title: str) -> str:
-    """Return the text under the heading ``## title``, "" where there is none."""
-    found = re.search(rf"^## {re.escape(title)}[^\n]*\n(.*?)(?=^## |\Z)", markdown, flags=re.MULTILINE | re.DOTALL)
-    return found[1].strip() if found else ""
+def sections(markdown: str) -> dict[str, str]:
+    """Return the texts under headings of the second level, by title."""
+    parts = re.split(r"^## +(.+?) *$", markdown, flags=re.MULTILINE)
+    return {title: text.strip() for title, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 @lru_cache(maxsize=256)

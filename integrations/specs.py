@@ -1,12 +1,13 @@
 """What a connector declares, and the values that pass between it and us."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 
 class Effect(StrEnum):
@@ -48,6 +49,30 @@ class Credential:
     is_secret: bool = True
     is_place: bool = False
     where: str = ""  # where a person finds the value
+
+
+class CredentialFields(BaseModel):
+    """What a `Credentials` model inherits from: printed it shows dots, and errors do not repeat what was typed."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
+
+    def __repr_args__(self) -> Iterator[tuple[str, str]]:
+        for name in type(self).model_fields:
+            yield name, "None" if getattr(self, name, None) in (None, "") else "…"
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Add ``format: password`` to secrets, so that forms hide what is typed."""
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        for name, field in cls.model_fields.items():
+            is_shown = any(
+                isinstance(mark, Credential) and (mark.is_place or not mark.is_secret) for mark in field.metadata
+            )
+            form = schema.get("properties", {}).get(name, {})
+            is_text = "string" in (form.get("type"), *(option.get("type") for option in form.get("anyOf", [])))
+            if is_text and not is_shown and "enum" not in form:
+                form.setdefault("format", "password")
+        return schema
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from integrations.specs import Credential, Encode, Html
+from integrations.specs import Credential, CredentialFields, Encode, Html
 
 PRIORITIES = {"low": 1, "medium": 2, "high": 3, "urgent": 4}
 STATUSES = {"open": 2, "pending": 3, "resolved": 4, "closed": 5}
@@ -103,9 +103,7 @@ def _changes_something(parameters: _Changes, object_id: str) -> _Changes:
     return parameters
 
 
-class FreshdeskCredentials(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
+class FreshdeskCredentials(CredentialFields):
     domain: Annotated[str, Credential(is_secret=False, is_place=True)] = Field(
         title="Domain",
         description="Your address at Freshdesk: acme.freshdesk.com, or just acme.",

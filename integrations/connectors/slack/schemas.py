@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from integrations.parameters import Names, Parameters
-from integrations.specs import Credential, Encode, Mrkdwn
+from integrations.specs import Credential, CredentialFields, Encode, Mrkdwn
 
 WEBHOOK_HOST = "https://hooks.slack.com"
 _WEBHOOK = re.compile(re.escape(WEBHOOK_HOST) + r"/(services|workflows)/[A-Za-z0-9/_-]+")
@@ -17,28 +17,23 @@ _USER_ID = re.compile(r"[UW][A-Z0-9]{2,}")
 MAX_TEXT, MAX_BLOCKS, MAX_ATTACHMENTS = 40_000, 50, 100
 
 
-class SlackCredentials(BaseModel):
+class SlackCredentials(CredentialFields):
     """A bot token, an incoming webhook, a user token: at least one of them."""
-
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     bot_token: Annotated[str | None, Credential(where="OAuth & Permissions, 'Bot User OAuth Token'")] = Field(
         None,
         title="Bot token",
         description="Begins with xoxb-. Does everything except setting a person's status.",
-        json_schema_extra={"format": "password"},
     )
     webhook_url: Annotated[str | None, Credential(where="Incoming Webhooks, 'Webhook URL'")] = Field(
         None,
         title="Incoming webhook",
         description=f"{WEBHOOK_HOST}/services/…: posts messages into the one channel that it was made for.",
-        json_schema_extra={"format": "password"},
     )
     user_token: Annotated[str | None, Credential(where="OAuth & Permissions, 'User OAuth Token'")] = Field(
         None,
         title="User token",
         description="Begins with xoxp-. Sets the status and presence of the person who installed the app.",
-        json_schema_extra={"format": "password"},
     )
 
     @field_validator("bot_token", "webhook_url", "user_token", mode="before")

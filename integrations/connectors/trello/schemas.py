@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from integrations.parameters import Names, Parameters
-from integrations.specs import Credential
+from integrations.specs import Credential, CredentialFields
 
 # A line for our own mark is added, within Trello's 16,384.
 MAX_TEXT = 16_300
@@ -17,26 +17,21 @@ _SHORT_LINK = re.compile(r"[A-Za-z0-9]{8}")
 _CARD_URL = re.compile(r"https://trello\.com/c/([A-Za-z0-9]{8})(?:[/?#].*)?")
 
 
-class TrelloCredentials(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
+class TrelloCredentials(CredentialFields):
     api_key: Annotated[str, Credential(where="https://trello.com/power-ups/admin, your Power-Up, 'API key'")] = Field(
         title="API key",
         description="The key of your Power-Up.",
         pattern=r"^[\x21-\x7e]+$",
-        json_schema_extra={"format": "password"},
     )
     token: Annotated[str, Credential(where="the link 'Token' beside the API key")] = Field(
         title="Token",
         description="Made for the person in whose name cards are written.",
         pattern=r"^[\x21-\x7e]+$",
-        json_schema_extra={"format": "password"},
     )
     api_secret: Annotated[str | None, Credential(where="below the API key, 'Secret'")] = Field(
         None,
         title="API secret",
         description="Signs webhooks; only needed to receive events.",
-        json_schema_extra={"format": "password"},
     )
 
     @model_validator(mode="after")

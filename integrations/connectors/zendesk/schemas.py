@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from integrations.specs import Credential, Encode, Html
+from integrations.specs import Credential, CredentialFields, Encode, Html
 
 STATUSES = ("new", "open", "pending", "hold", "solved", "closed")
 _SUBDOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -90,10 +90,8 @@ def _changes_something(parameters: _Changes, object_id: str) -> _Changes:
     return parameters
 
 
-class ZendeskCredentials(BaseModel):
+class ZendeskCredentials(CredentialFields):
     """One of: an OAuth client, an access token, an e-mail address with an API token."""
-
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     subdomain: Annotated[str, Credential(is_secret=False, is_place=True)] = Field(
         title="Subdomain", description="acme for acme.zendesk.com.", min_length=1
