@@ -64,9 +64,9 @@ class CredentialFields(BaseModel):
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Add ``format: password`` to secrets, so that forms hide what is typed."""
         schema = handler.resolve_ref_schema(handler(core_schema))
-        for name, field in cls.model_fields.items():
+        for name, info in cls.model_fields.items():
             is_shown = any(
-                isinstance(mark, Credential) and (mark.is_place or not mark.is_secret) for mark in field.metadata
+                isinstance(mark, Credential) and (mark.is_place or not mark.is_secret) for mark in info.metadata
             )
             form = schema.get("properties", {}).get(name, {})
             is_text = "string" in (form.get("type"), *(option.get("type") for option in form.get("anyOf", [])))

@@ -42,7 +42,7 @@ def test_strict_ends_with_an_error_where_something_is_missing(tmp_path: Path) ->
     assert run("--strict", "slack", "trello")
     with pytest.raises(CommandError, match="slack"):
         run("--strict", "slack", "--tests", str(tmp_path))
-    with pytest.raises(CommandError, match="no platform 'slak'. Did you mean slack"):
+    with pytest.raises(CommandError, match=r"no platform 'slak'\. Did you mean slack"):
         run("slak")
 
 
