@@ -1,0 +1,205 @@
+"""The API's addresses for runs."""
+
+import time
+import uuid
+from collections import Counter
+from typing import Any, ClassVar
+
+from django.db import close_old_connections
+from django_filters import ChoiceFilter, UUIDFilter
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from rules import interventions
+from rules.models import Attempt, Run, RunContent, RunStatus, Step, StepContent
+from rules.models.history import RUN_ENDED
+from supportops.api.errors import ApiProblem, Conflict
+from supportops.api.filters import After, Before, OrganizationFilterSet
+from supportops.api.views import OrganizationViewSet
+from supportops.tenancy.roles import Permission
+
+OUTCOMES = ("done", "repeat", "failed")
+
+
+class AttemptSerializer(serializers.Serializer[Any]):
+    started_at = serializers.DateTimeField()
+    duration_ms = serializers.IntegerField(allow_null=True)
+    status = serializers.CharField()
+    status_code = serializers.IntegerField(allow_null=True)
+    error = serializers.CharField(allow_null=True)
+
+
+class StepSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    platform = serializers.CharField(allow_null=True)
+    action = serializers.CharField()
+    status = serializers.CharField()
+    error = serializers.CharField(allow_null=True)
+    waits_for = serializers.CharField(allow_null=True)
+    due_at = serializers.DateTimeField(allow_null=True)
+    attempts = AttemptSerializer(many=True)
+    parameters = serializers.JSONField(allow_null=True)
+    output = serializers.JSONField(allow_null=True)
+    warnings = serializers.ListField(child=serializers.CharField())
+
+
+class RunSummarySerializer(serializers.Serializer[Any]):
+    """A run in a list, without its steps."""
+
+    id = serializers.UUIDField()
+    rule = serializers.UUIDField(source="rule_id")
+    rule_name = serializers.CharField(source="rule.name")
+    version = serializers.IntegerField(source="version.number")
+    delivery = serializers.UUIDField(source="delivery_id", allow_null=True)
+    event = serializers.UUIDField(source="event_id", allow_null=True)
+    cause = serializers.CharField()
+    replay_of = serializers.UUIDField(source="replay_of_id", allow_null=True)
+    status = serializers.CharField()
+    reason = serializers.CharField()
+    environment = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class RunSerializer(RunSummarySerializer):
+    """A run with its steps and their attempts."""
+
+    inputs = serializers.DictField()
+    steps = StepSerializer(many=True)
+
+
+class RunFilters(OrganizationFilterSet):
+    rule = UUIDFilter(field_name="rule_id")
+    delivery = UUIDFilter(field_name="delivery_id")
+    status = ChoiceFilter(choices=RunStatus.choices)
+    started_after = After(field_name="started_at")
+    started_before = Before(field_name="started_at")
+
+    class Meta:
+        model = Run
+        fields: ClassVar[list[str]] = []
+
+
+def run_as_dict(run_id: uuid.UUID) -> dict[str, Any]:
+    """Return a run of the organization in scope in the form of the API, steps in the document's order."""
+    run = Run.objects.select_related("rule", "version").get(pk=run_id)
+    steps = list(Step.objects.filter(run=run).order_by("position"))
+    contents = {row.pk: row for row in StepContent.objects.filter(step__run=run)}
+    attempts: dict[uuid.UUID, list[dict[str, Any]]] = {}
+    for row in Attempt.objects.filter(step__run=run).order_by("number"):
+        attempts.setdefault(row.step_id, []).append(
+            {
+                "started_at": row.started_at,
+                "duration_ms": row.duration_ms,
+                "status": row.status,
+                "status_code": row.status_code,
+                "error": row.error or None,
+            }
+        )
+    inputs = RunContent.objects.filter(pk=run.pk).first()
+    return {
+        **RunSummarySerializer(run).data,
+        "inputs": inputs.inputs if inputs else {},
+        "steps": [_step_as_dict(step, contents.get(step.pk), attempts.get(step.pk, [])) for step in steps],
+    }
+
+
+def _step_as_dict(step: Step, content: StepContent | None, attempts: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "id": step.name,
+        "platform": step.platform or None,
+        "action": step.action,
+        "status": step.status,
+        "error": step.error or None,
+        "error_class": step.error_class or None,
+        "waits_for": step.waits_for or None,
+        "due_at": step.due_at,
+        "attempts": attempts,
+        "parameters": content.parameters if content else None,
+        "output": content.output if content else None,
+        "warnings": content.warnings if content else [],
+    }
+
+
+# Callers that may wait at once per organization and process; the others are answered with 202.
+_MOST_WAITING = 4
+_waiting: Counter[uuid.UUID] = Counter()
+
+
+def wait_for_run(run_id: uuid.UUID, organization_id: uuid.UUID, seconds: float) -> bool:
+    """Wait until a run has ended, at most so long, and return whether it has. At once when too many wait."""
+    if _waiting[organization_id] >= _MOST_WAITING:
+        return False
+    _waiting[organization_id] += 1
+    try:
+        until = time.monotonic() + seconds
+        pause = 0.05
+        while True:
+            if Run.objects.filter(pk=run_id, status__in=RUN_ENDED).exists():
+                return True
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            close_old_connections()
+            time.sleep(min(pause, left))
+            pause = min(pause * 1.5, 0.5)
+    finally:
+        _waiting[organization_id] -= 1
+
+
+class RunViewSet(OrganizationViewSet):
+    """Runs: what rules led to."""
+
+    model = Run
+    serializer_class = RunSummarySerializer
+    filterset_class = RunFilters
+    permission_map: ClassVar = {
+        "retry": Permission.EXECUTE,
+        "cancel": Permission.EXECUTE,
+        "resolve": Permission.EXECUTE,
+    }
+
+    @extend_schema(responses=RunSummarySerializer(many=True))
+    def list(self, request: Request) -> Response:
+        rows = self.filter_queryset(self.get_queryset().select_related("rule", "version"))
+        page = self.paginate_queryset(rows) or []
+        return self.get_paginated_response(RunSummarySerializer(page, many=True).data)
+
+    @extend_schema(responses=RunSerializer)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return Response(run_as_dict(self.get_object().pk))
+
+    @extend_schema(request=None, responses={202: RunSerializer})
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: str) -> Response:
+        return self._done(interventions.retry_run, self.get_object().pk)
+
+    @extend_schema(request=None, responses={202: RunSerializer})
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        return self._done(interventions.cancel, self.get_object().pk)
+
+    @extend_schema(
+        request={"application/json": {"type": "object", "properties": {"outcome": {"enum": list(OUTCOMES)}}}},
+        responses={202: RunSerializer},
+    )
+    @action(detail=True, methods=["post"], url_path=r"steps/(?P<step>[^/]+)/resolve")
+    def resolve(self, request: Request, pk: str, step: str) -> Response:
+        run = self.get_object()
+        outcome = request.data.get("outcome") if isinstance(request.data, dict) else None
+        if outcome not in OUTCOMES:
+            raise ApiProblem("outcome", "invalid_choice", f"`outcome` is one of {', '.join(OUTCOMES)}.")
+        if not Step.objects.filter(run=run, name=step).exists():
+            raise ApiProblem(None, "not_found", f"This run has no step '{step}'.", status=404)
+        return self._done(interventions.resolve, run.pk, step, outcome)
+
+    def _done(self, deed: Any, run_id: uuid.UUID, *arguments: Any) -> Response:
+        try:
+            deed(run_id, *arguments)
+        except interventions.NotPossible as error:
+            raise Conflict("not_possible", str(error)) from None
+        return Response(run_as_dict(run_id), status=status.HTTP_202_ACCEPTED)
