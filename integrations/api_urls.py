@@ -1,0 +1,14 @@
+"""The API's addresses for integrations and the catalogue, relative to /api/."""
+
+from integrations.api import IntegrationViewSet, PlatformsView, PlatformView, UnsavedTestView
+from supportops.api.routers import Router, address
+
+router = Router()
+router.register("integrations", IntegrationViewSet, basename="integration")
+
+urlpatterns = [
+    address("platforms", PlatformsView.as_view(), "platforms"),
+    address("platforms/<key>", PlatformView.as_view(), "platform"),
+    address("integrations/test", UnsavedTestView.as_view(), "integration-test-unsaved"),
+    *router.urls,
+]

@@ -1,0 +1,11 @@
+"""The API's addresses for rules and runs, relative to /api/."""
+
+from rules.api import RuleViewSet, UnsavedTrialView
+from rules.api_runs import RunViewSet
+from supportops.api.routers import Router, address
+
+router = Router()
+router.register("rules", RuleViewSet, basename="rule")
+router.register("runs", RunViewSet, basename="run")
+
+urlpatterns = [address("rules/test", UnsavedTrialView.as_view(), "rule-test-unsaved"), *router.urls]

@@ -1,0 +1,14 @@
+"""The API's addresses for deliveries and dead letters, relative to /api/."""
+
+from supportops.api.routers import Router, address
+from webhooks.api import DeliveryViewSet
+from webhooks.api_dead_letters import DeadLettersView, RetryDeadLettersView
+
+router = Router()
+router.register("deliveries", DeliveryViewSet, basename="delivery")
+
+urlpatterns = [
+    *router.urls,
+    address("dead-letters", DeadLettersView.as_view(), "dead-letters"),
+    address("dead-letters/retry", RetryDeadLettersView.as_view(), "dead-letters-retry"),
+]
