@@ -1,5 +1,6 @@
 """What a platform is to somebody who wants to connect it: made from its declaration and its README."""
 
+import re
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -8,7 +9,8 @@ from integrations.base import BaseIntegration
 from integrations.credentials import credentials_model
 from integrations.specs import ActionSpec
 
-_SETUP_HEADINGS = ("## webhook", "## webhooks", "## set up the webhook", "## receiving events", "## events")
+# The sections of a README that tell how events get here.
+_SETUP_HEADING = re.compile(r"^## .*\b(events?|webhooks?)\b", re.IGNORECASE)
 
 
 @lru_cache(maxsize=256)
@@ -53,12 +55,9 @@ def _action(spec: ActionSpec) -> dict[str, Any]:
 def setup_text(connector: type[BaseIntegration]) -> str:
     """Return the README's steps for the webhook, in Markdown; the whole README where they have no heading."""
     text = readme_of(connector)
-    lines = text.splitlines()
-    for start, line in enumerate(lines):
-        if line.strip().lower().startswith(_SETUP_HEADINGS):
-            end = next((i for i in range(start + 1, len(lines)) if lines[i].startswith("## ")), len(lines))
-            return "\n".join(lines[start:end]).strip()
-    return text
+    sections = re.split(r"(?m)^(?=## )", text)
+    steps = [section.strip() for section in sections if _SETUP_HEADING.match(section)]
+    return "\n\n".join(steps) or text
 
 
 def readme_of(connector: type[BaseIntegration]) -> str:
