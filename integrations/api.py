@@ -21,6 +21,7 @@ from supportops.api.filters import OrganizationFilterSet, choice_parameter, numb
 from supportops.api.views import OrganizationAPIView, OrganizationViewSet
 from supportops.tenancy.roles import Permission
 
+_WINDOWS = tuple(usage.WINDOWS)
 _MOST_GRACE_SECONDS = 30 * 24 * 3600
 
 
@@ -232,7 +233,7 @@ class IntegrationViewSet(OrganizationViewSet):
 
     @extend_schema(
         responses=OpenApiTypes.OBJECT,
-        parameters=[OpenApiParameter("window", str, enum=list(usage.WINDOWS), default="24h")],
+        parameters=[OpenApiParameter("window", str, enum=_WINDOWS, default="24h")],
     )
     @action(detail=True, methods=["get"])
     def stats(self, request: Request, pk: str) -> Response:

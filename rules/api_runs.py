@@ -184,7 +184,7 @@ class RunViewSet(OrganizationViewSet):
         return self._done(interventions.cancel, self.get_object().pk)
 
     @extend_schema(
-        request={"application/json": {"type": "object", "properties": {"outcome": {"enum": list(OUTCOMES)}}}},
+        request={"application/json": {"type": "object", "properties": {"outcome": {"enum": [*OUTCOMES]}}}},
         responses={202: RunSerializer},
     )
     @action(detail=True, methods=["post"], url_path=r"steps/(?P<step>[^/]+)/resolve")

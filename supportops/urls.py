@@ -12,6 +12,9 @@ API_URLS = [
     "supportops.people.api_urls",
     "supportops.jobs.api_urls",
     "audit.api_urls",
+    "integrations.api_urls",
+    "rules.api_urls",
+    "webhooks.api_urls",
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -19,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/organization/", ChooseOrganizationView.as_view(), name="choose-organization"),
     path("admin/", admin.site.urls),
     path("", include("supportops.people.urls")),
+    path("", include("webhooks.urls")),
     *[path("api/", include(module)) for module in API_URLS],
     # Also with DEBUG on, whose own page would answer a program with HTML.
     re_path(r"^api(?:/.*)?$", errors.no_such_address),

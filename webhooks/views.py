@@ -5,7 +5,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
-from supportops.api.client_ip import client_ip
+from supportops.addresses import client_ip
 
 from integrations.specs import WebhookRequest
 from supportops import odd_json
