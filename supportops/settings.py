@@ -152,7 +152,7 @@ SCHEDULE: dict[str, tuple[str, float]] = {
 # Processes that perform work in the production shape (threads of the one process in the embedded default).
 WORKER_PROCESSES = env.int("SUPPORTOPS_WORKER_PROCESSES", default=2)
 # Calls that one worker process may have in flight.
-WORKER_SLOTS = env.int("SUPPORTOPS_WORKER_SLOTS", default=20)
+WORKER_SLOTS = env.int("SUPPORTOPS_WORKER_SLOTS", default=64)
 
 # --- people and sign-in -------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [
