@@ -333,7 +333,9 @@ def _refuse_unknown(given: Mapping[str, Any], fields: Mapping[str, Any], prefix:
     unknown = sorted(set(given) - set(fields))
     if unknown:
         known = ", ".join(fields)
-        raise ApiProblem(f"{prefix}{unknown[0]}", "unknown_field", f"There is no field '{unknown[0]}'. Fields: {known}.")
+        raise ApiProblem(
+            f"{prefix}{unknown[0]}", "unknown_field", f"There is no field '{unknown[0]}'. Fields: {known}."
+        )
 
 
 def _done(deed: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What people do with integrations: create, change, test, execute, rotate, delete. Each one change plus one audit entry.
+"""What people do with integrations: create, change, test, execute, rotate, delete. Each a change and an audit entry.
 
 Network calls stand outside transactions: read, call, write.
 """
@@ -153,7 +153,7 @@ def delete(row: Integration) -> None:
 
 
 def test(row: Integration) -> dict[str, Any]:
-    """Make the connection test and return success, message, data and latency. A wrong key is an answer, not an error."""
+    """Make the connection test; return success, message, data and latency. A wrong key is an answer, no error."""
     answer, error, account = _tested(lambda: connect(row, call=_call(row, "test_connection")))
     redactor = Redactor(secret_values(registry.get(row.platform), open_credentials(row)))
     answer = redactor.value(answer)

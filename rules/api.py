@@ -1,5 +1,6 @@
 """The API's addresses for rules: documents, versions, trials, execution."""
 
+import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -13,14 +14,15 @@ from rest_framework.response import Response
 from integrations import specs
 from rules import authoring, interventions, trial
 from rules.api_runs import run_as_dict, wait_for_run
-from rules.catalogue import Catalogue
+from rules.catalogue import OrganizationCatalogue
+from rules.checking import check
 from rules.compiled import CompiledRule, compile_rule, compiled_version
-from rules.document import Problem, check
 from rules.inputs import checked_inputs
 from rules.models import Event, EventContent, Rule, RuleVersion
+from rules.problems import Problem, Refused
 from rules.replay import stored_event
 from supportops.api.errors import ApiProblem, ApiProblems
-from supportops.api.filters import number_parameter, uuid_parameter
+from supportops.api.filters import number_parameter
 from supportops.api.views import OrganizationAPIView, OrganizationViewSet
 from supportops.ids import new_id
 from supportops.tenancy.roles import Permission
@@ -234,7 +236,7 @@ class UnsavedTrialView(OrganizationAPIView):
         typed = body.get("document")
         if not isinstance(typed, Mapping):
             raise ApiProblem("document", "required", "Send the rule document as `document`.")
-        checked = check(dict(typed), Catalogue())
+        checked = check(dict(typed), OrganizationCatalogue())
         if checked.problems:
             raise _as_api(checked.problems, "document.")
         compiled = compile_rule(new_id(), new_id(), dict(typed))
@@ -246,15 +248,15 @@ def _tried(compiled: CompiledRule, name: str, body: Mapping[str, Any], organizat
     event, platform = _event_to_try(compiled, body, platform)
     about = {"id": str(organization.pk), "slug": organization.slug, "name": organization.name}
     inputs = body.get("inputs") if isinstance(body.get("inputs"), Mapping) else {}
-    return trial.try_rule(
-        compiled, event, platform, rule_name=name, organization=about, inputs=inputs
-    ).as_dict()
+    return trial.try_rule(compiled, event, platform, rule_name=name, organization=about, inputs=inputs).as_dict()
 
 
 def _event_to_try(compiled: CompiledRule, body: Mapping[str, Any], platform: str) -> tuple[specs.Event, str]:
     given = [name for name in ("event", "delivery", "sample") if body.get(name)]
     if len(given) != 1:
-        raise ApiProblem(None, "required", "Send exactly one of `event` (a payload), `delivery` (an id), `sample`: true.")
+        raise ApiProblem(
+            None, "required", "Send exactly one of `event` (a payload), `delivery` (an id), `sample`: true."
+        )
     types = tuple(compiled.document.trigger.events)
     if given == ["sample"]:
         try:
@@ -272,11 +274,10 @@ def _event_to_try(compiled: CompiledRule, body: Mapping[str, Any], platform: str
 
 def _stored(delivery: Any, types: tuple[str, ...]) -> tuple[specs.Event, str]:
     try:
-        events = list(Event.objects.filter(delivery_id=str(delivery)).order_by("pk"))
-    except (ValueError, TypeError):
-        events = []
-    except Exception as error:  # Django's own ValidationError for what is no UUID
-        raise ApiProblem("delivery", "invalid", f"`delivery` is no id: {error}"[:200]) from None
+        delivery_id = uuid.UUID(str(delivery))
+    except ValueError:
+        raise ApiProblem("delivery", "invalid", "`delivery` is the id of a delivery.") from None
+    events = list(Event.objects.filter(delivery_id=delivery_id).order_by("pk"))
     if not events:
         raise ApiProblem("delivery", "not_found", "There is no planned delivery with this id in your organization.")
     event = next((item for item in events if item.type in types), events[0])
@@ -299,12 +300,9 @@ def _answer(rule: Rule, warnings: list[str] | None = None) -> dict[str, Any]:
 def _saved(deed: Any) -> Any:
     try:
         return deed()
-    except authoring.Refused as refusal:
+    except Refused as refusal:
         raise _as_api(refusal.problems) from None
 
 
 def _as_api(problems: list[Problem] | Any, prefix: str = "") -> ApiProblems:
     return ApiProblems([ApiProblem(f"{prefix}{p.attr}" if p.attr else None, p.code, p.detail) for p in problems])
-
-
-__all__ = ["RuleViewSet", "UnsavedTrialView", "rule_as_dict", "uuid_parameter"]

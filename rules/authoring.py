@@ -7,22 +7,14 @@ from django.db import transaction
 from django.db.models import F
 
 from audit.recording import record
-from rules.document import Problem, check
-from rules.catalogue import Catalogue
+from rules.catalogue import OrganizationCatalogue
+from rules.checking import check
 from rules.models import Rule, RuleVersion
+from rules.problems import Problem, Refused
 from supportops import clock
 from supportops.ids import new_id
 from supportops.tenancy.models import Organization
 from supportops.tenancy.scope import current_organization_id
-
-
-class Refused(Exception):
-    """The document has problems; nothing was changed."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("; ".join(problem.detail for problem in problems))
-        self.problems = problems
-
 
 # Kept on the rule itself, outside of the versioned document.
 _OWN_FIELDS = ("name", "enabled", "description")
@@ -108,7 +100,7 @@ def live_version(rule: Rule) -> RuleVersion:
 
 
 def _checked(typed: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    checked = check(dict(typed), Catalogue())
+    checked = check(dict(typed), OrganizationCatalogue())
     if checked.problems:
         raise Refused(list(checked.problems))
     document = {key: value for key, value in typed.items() if key not in _OWN_FIELDS}

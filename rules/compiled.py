@@ -13,11 +13,15 @@ from typing import Any
 
 from integrations import registry
 from integrations.models import Integration
+from integrations.specs import EventSpec
+from rules.checking import schema_of, subject_of
+from rules.checking import subjects_of as subjects_of_events
 from rules.conditions import compile_conditions
 from rules.document import RuleDocument
 from rules.expressions import Condition, compile_condition
 from rules.flow import needs_in_sequence
 from rules.index import IndexedRule, RuleIndex
+from rules.leaves import expression_leaf
 from rules.models import Rule, RuleVersion
 from rules.nodes import Node
 from rules.retry import RetryPolicy
@@ -120,29 +124,51 @@ def compile_rule(rule_id: uuid.UUID, version_id: uuid.UUID, typed: dict[str, Any
     document = RuleDocument.model_validate(typed)
     steps = tuple(
         CompiledStep(
-            name=step.name,
+            name=name,
             platform=step.platform or "",
             action=step.action,
             integration=step.integration,
             parameters=step.parameters,
-            condition=compile_condition(step.condition) if step.condition is not None else None,
+            condition=compile_condition(step.condition_text) if step.condition_text is not None else None,
             on_failure=step.on_failure,
             on_uncertain=step.on_uncertain,
             retry=step.retry_policy(),
-            timeout=step.timeout_seconds,
+            timeout=step.timeout,
             optional=step.optional,
             strict=step.strict,
         )
-        for step in document.named_steps()
+        for name, step in document.named_steps()
     )
     return CompiledRule(
         rule_id=rule_id,
         version_id=version_id,
         document=document,
-        node=compile_conditions(document.conditions, schema=document.schema()),
+        node=_conditions(document),
         steps=steps,
         needs=needs_in_sequence([step.name for step in steps]),
     )
+
+
+def _conditions(document: RuleDocument) -> Node:
+    events = _events(document)
+    return compile_conditions(
+        document.trigger.conditions,
+        schema=schema_of(events),
+        subject=subject_of(events),
+        expressions=expression_leaf(subjects_of_events(events)),
+    )
+
+
+def _events(document: RuleDocument) -> list[EventSpec]:
+    """Return the specs of the events that wake a rule; none where its connector is gone."""
+    try:
+        connector = registry.get(document.trigger.platform)
+    except registry.UnknownPlatform:
+        return []
+    names = document.trigger.events
+    if "*" in names:
+        return list(connector.events)
+    return [spec for name in names if (spec := connector.event_spec(name)) is not None]
 
 
 def forget() -> None:

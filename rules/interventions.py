@@ -83,7 +83,7 @@ def retry_run(run_id: uuid.UUID) -> Run:
 
 
 def resolve(run_id: uuid.UUID, step_name: str, outcome: str) -> Step:
-    """Say what became of an uncertain call: `done`, `repeat` or `failed`. Raises NotPossible when it is not uncertain."""
+    """Say what became of an uncertain call: `done`, `repeat` or `failed`. Raises NotPossible for any other step."""
     with transaction.atomic():
         settlement = Settlement([run_id])
         step = next((step for step in settlement.steps.values() if step.name == step_name), None)
@@ -102,7 +102,7 @@ def resolve(run_id: uuid.UUID, step_name: str, outcome: str) -> Step:
 
 
 def retry_steps(step_ids: Sequence[uuid.UUID]) -> int:
-    """Retry dead letters, each run from its failed step, and return how many were. Steps that are none are left alone."""
+    """Retry dead letters, each run from its failed step; return how many. Steps that are none are left alone."""
     with transaction.atomic():
         rows = Step.objects.filter(pk__in=step_ids, is_dead_letter=True).values_list("run_id", "pk")
         settlement = Settlement(run_id for run_id, _ in rows)

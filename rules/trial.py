@@ -57,7 +57,11 @@ def explain(rule: CompiledRule, event: specs.Event, platform: str) -> tuple[str,
     listens = [
         _trigger_line("trigger.platform", "platform", trigger.platform, platform, trigger.platform == platform),
         _trigger_line(
-            "trigger.event", "meta.type", list(trigger.events), event.type, bool({"*", event.type} & set(trigger.events))
+            "trigger.event",
+            "meta.type",
+            list(trigger.events),
+            event.type,
+            bool({"*", event.type} & set(trigger.events)),
         ),
     ]
     missed = [line for line in listens if not line["passed"]]
@@ -76,6 +80,17 @@ def sample_event(platform: str, event_types: Iterable[str]) -> specs.Event:
                 external_id = str(main.get("id", "")) if isinstance(main, Mapping) else ""
                 return specs.Event(spec.name, external_id, dict(spec.sample))
     raise LookupError(f"{platform} has no sample of {', '.join(event_types)}; send the `event` itself.")
+
+
+def as_payload(platform: str, event_type: str, typed: dict[str, Any]) -> dict[str, Any]:
+    """Return what a person typed as an event's payload: the fields of the main object may stand alone."""
+    try:
+        spec = registry.get(platform).event_spec(event_type)
+    except registry.UnknownPlatform:
+        return typed
+    if spec is None or not spec.subject or spec.subject in typed:
+        return typed
+    return {spec.subject: typed}
 
 
 def _try_step(step: CompiledStep, roots: Mapping[str, Any]) -> dict[str, Any]:

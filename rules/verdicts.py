@@ -1,4 +1,4 @@
-"""What each rule says, and said, of a stored event: kept verdicts, and the plain no's worked out anew by the same code."""
+"""What each rule said of a stored event: kept verdicts, and the plain no's worked out anew by the same code."""
 
 from typing import Any
 

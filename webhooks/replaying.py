@@ -1,4 +1,4 @@
-"""Has a delivery done anew: its events planned again, or, where none came of it, the delivery itself processed again."""
+"""Has a delivery done anew: its events planned again or, where none came of it, the delivery processed again."""
 
 from django.db import transaction
 

@@ -5,10 +5,10 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
-from supportops.addresses import client_ip
 
 from integrations.specs import WebhookRequest
 from supportops import odd_json
+from supportops.addresses import client_ip
 from webhooks.receiving import Refused, receive
 
 log = structlog.get_logger()

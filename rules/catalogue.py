@@ -1,0 +1,55 @@
+"""What a rule document may name: platforms, events, actions, and the organization's integrations and environments."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from integrations import lookup, registry
+from integrations.base import BaseIntegration
+from integrations.models import Integration
+from integrations.specs import ActionSpec
+from supportops.tenancy.models import Environment
+
+
+@dataclass(frozen=True)
+class KnownIntegration:
+    """An integration as far as documents are concerned."""
+
+    id: str
+    name: str
+    platform: str
+    environment: str | None
+
+
+class Catalogue(Protocol):
+    """Everything that checking a document asks about the world; pure tests give their own."""
+
+    integrations: list[KnownIntegration]
+    environments: list[str]
+
+    def connector(self, platform: str) -> type[BaseIntegration]:
+        """Return a platform's connector. Raises registry.UnknownPlatform, naming those that are near."""
+
+    def action(self, platform: str, action: str) -> tuple[type[BaseIntegration], ActionSpec]:
+        """Return an action. Raises IntegrationError, naming those that exist."""
+
+
+class OrganizationCatalogue:
+    """The catalogue of the organization in scope."""
+
+    def connector(self, platform: str) -> type[BaseIntegration]:
+        return registry.get(platform)
+
+    def action(self, platform: str, action: str) -> tuple[type[BaseIntegration], ActionSpec]:
+        return lookup.action_of(platform, action)
+
+    @cached_property
+    def integrations(self) -> list[KnownIntegration]:
+        return [
+            KnownIntegration(str(row.pk), row.name, row.platform, row.environment.name if row.environment else None)
+            for row in Integration.objects.select_related("environment")
+        ]
+
+    @cached_property
+    def environments(self) -> list[str]:
+        return list(Environment.objects.values_list("name", flat=True))

@@ -1,0 +1,423 @@
+"""Says what is wrong with a rule document before it is saved: everything at once, each with its exact place.
+
+Pure but for the catalogue it is given. Whatever is handed in, problems come back, never an exception.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from integrations.base import BaseIntegration
+from integrations.errors import IntegrationError
+from integrations.specs import ActionSpec, EventSpec
+from rules.catalogue import Catalogue
+from rules.conditions import ConditionErrors, compile_conditions
+from rules.document import RuleDocument, StepDocument
+from rules.expressions import ExpressionError, Roots, compile_condition, compile_template, has_expression
+from rules.leaves import expression_leaf
+from rules.problems import Problem
+from supportops import odd_json
+
+MOST_BYTES = 256 * 1024
+_LATER_TRIGGERS = ("schedule", "custom")
+_LATER_STEPS = ("wait", "approval", "rule", "for_each")
+_LATER_ACTIONS = ("shell_script", "python_script")
+
+
+@dataclass
+class Checked:
+    """A document that was looked through: usable when there are no problems; warnings do not keep it from use."""
+
+    document: RuleDocument | None
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+
+def check(typed: Any, catalogue: Catalogue) -> Checked:
+    """Return everything that is wrong with a document as typed."""
+    problems = list(_odd_parts(typed))
+    if problems:
+        return Checked(None, problems)
+    later = list(_not_yet(typed))
+    if later:
+        return Checked(None, later)
+    try:
+        document = RuleDocument.model_validate(typed)
+    except ValidationError as error:
+        return Checked(None, [_shape_problem(item, typed) for item in error.errors(include_url=False)])
+    checker = _Checker(document, typed, catalogue)
+    checker.run()
+    return Checked(document, checker.problems, checker.warnings)
+
+
+class _Checker:
+    """Looks through a document whose shape is right."""
+
+    def __init__(self, document: RuleDocument, typed: Mapping[str, Any], catalogue: Catalogue) -> None:
+        self.document, self.typed, self.catalogue = document, typed, catalogue
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+        # The name that the author used for the list of steps.
+        self.list_name = "actions" if document.actions is not None else "steps"
+        self.events: list[EventSpec] = []
+
+    def run(self) -> None:
+        if self.document.steps is not None and self.document.actions is not None:
+            self._problem("actions", "ambiguous", "`actions` and `steps` are two names of one list: give one of them.")
+            return
+        self._trigger()
+        self._environment("environment", self.document.environment)
+        steps = self.document.named_steps()
+        if not steps:
+            self._problem("actions", "required", "A rule needs at least one step in `actions` (or `steps`).")
+        names = [name for name, _ in steps]
+        for place, (name, step) in enumerate(steps):
+            at = f"{self.list_name}.{place}"
+            if names.index(name) != place:
+                self._problem(f"{at}.id", "not_unique", f"Another step has the id '{name}'. Ids are unique in a rule.")
+            self._step(at, step, names[:place], names[place:])
+
+    # --- trigger ----------------------------------------------------------------------------------------------
+    def _trigger(self) -> None:
+        trigger = self.document.trigger
+        self._environment("trigger.environment", trigger.environment)
+        if trigger.platform == "manual":
+            if trigger.event is not None or trigger.conditions:
+                what = "event" if trigger.event is not None else "conditions"
+                self._problem(f"trigger.{what}", "not_for_manual", f"A manual rule has no {what}: people start it.")
+            return
+        try:
+            connector = self.catalogue.connector(trigger.platform)
+        except IntegrationError as error:
+            self._problem("trigger.platform", "unknown_platform", error.message)
+            return
+        if trigger.event is None or trigger.events == ():
+            self._problem(
+                "trigger.event", "required", f'Say which event wakes the rule: {_event_names(connector)} or "*".'
+            )
+        several = isinstance(trigger.event, list)
+        for place, name in enumerate(trigger.events):
+            self._event(f"trigger.event.{place}" if several else "trigger.event", connector, name)
+        if trigger.integration is not None:
+            self._integration("trigger.integration", trigger.platform, trigger.integration)
+        self._conditions()
+
+    def _event(self, at: str, connector: type[BaseIntegration], name: str) -> None:
+        if name == "*":
+            self.events += connector.events
+            return
+        spec = connector.event_spec(name)
+        if spec is None:
+            near = _near(name, [event.name for event in connector.events])
+            known = _event_names(connector)
+            self._problem(at, "unknown_event", f"{connector.name} has no event '{name}'{near}. Its events: {known}.")
+        else:
+            self.events.append(spec)
+
+    def _conditions(self) -> None:
+        try:
+            compile_conditions(
+                self.document.trigger.conditions,
+                schema=schema_of(self.events),
+                subject=subject_of(self.events),
+                expressions=expression_leaf(subjects_of(self.events)),
+            )
+        except ConditionErrors as errors:
+            for problem in errors.problems:
+                at = ".".join(("trigger.conditions", *map(str, problem.path)))
+                self._problem(at, "invalid_condition", problem.message)
+
+    # --- steps ------------------------------------------------------------------------------------------------
+    def _step(self, at: str, step: StepDocument, before: Sequence[str], after: Sequence[str]) -> None:
+        roots = Roots(
+            subjects=subjects_of(self.events),
+            steps_before=tuple(before),
+            steps_after=tuple(after),
+            inputs=tuple(self.document.inputs) if self.document.inputs is not None else None,
+            fields=fields_of(self.events),
+        )
+        if step.condition_text is not None:
+            self._expression(f"{at}.condition", lambda: compile_condition(step.condition_text or "", roots))
+        self._needs(at, step, before, after)
+        for path, text in _texts(step.parameters, ()):
+            where = ".".join((f"{at}.parameters", *map(str, path)))
+            self._expression(where, lambda text=text: compile_template(text, roots))
+        try:
+            connector, spec = self.catalogue.action(step.platform or "", step.action)
+        except IntegrationError as error:
+            self._unknown_action(at, step, error)
+            return
+        if not connector.is_generic:
+            self._step_integration(at, step, connector)
+        elif step.integration is not None:
+            self._problem(f"{at}.integration", "not_needed", f"'{step.action}' needs no integration: leave it out.")
+        self._parameters(at, step, spec)
+
+    def _unknown_action(self, at: str, step: StepDocument, error: IntegrationError) -> None:
+        is_platform = bool(step.platform)
+        if is_platform:
+            try:
+                self.catalogue.connector(step.platform or "")
+            except IntegrationError:
+                self._problem(f"{at}.platform", "unknown_platform", error.message)
+                return
+        self._problem(f"{at}.action", "unknown_action", error.message)
+
+    def _needs(self, at: str, step: StepDocument, before: Sequence[str], after: Sequence[str]) -> None:
+        for place, name in enumerate(step.needs or ()):
+            where = f"{at}.needs.{place}"
+            if name in after:
+                self._problem(where, "later_step", f"'{name}' comes at or after this step: a step needs earlier ones.")
+            elif name not in before:
+                self._problem(where, "unknown_step", f"There is no step '{name}'{_near(name, before)}.")
+
+    def _step_integration(self, at: str, step: StepDocument, connector: type[BaseIntegration]) -> None:
+        if step.integration is not None:
+            self._integration(f"{at}.integration", connector.key, step.integration)
+            return
+        of_platform = [item for item in self.catalogue.integrations if item.platform == connector.key]
+        if not of_platform:
+            detail = f"There is no {connector.name} integration yet: runs will fail here until one is connected."
+            self._warning(f"{at}.platform", "no_integration", detail)
+        elif len(of_platform) > 1 and len({item.environment for item in of_platform}) < len(of_platform):
+            names = ", ".join(f"'{item.name}'" for item in of_platform[:5])
+            detail = f"There are several {connector.name} integrations ({names}): name one as `integration`."
+            self._problem(f"{at}.integration", "ambiguous_integration", detail)
+
+    def _integration(self, at: str, platform: str, reference: str) -> None:
+        named = [item for item in self.catalogue.integrations if reference in (item.id, item.name)]
+        if not named:
+            near = _near(reference, [i.name for i in self.catalogue.integrations if i.platform == platform])
+            detail = f"There is no integration '{reference}'{near}: runs will fail here until there is one."
+            self._warning(at, "unknown_integration", detail)
+        elif all(item.platform != platform for item in named):
+            detail = f"'{reference}' is an account on {named[0].platform}, not on {platform}."
+            self._problem(at, "other_platform", detail)
+
+    def _parameters(self, at: str, step: StepDocument, spec: ActionSpec) -> None:
+        try:
+            spec.model.model_validate(step.parameters)
+        except ValidationError as error:
+            for item in error.errors(include_url=False):
+                problem = _parameter_problem(f"{at}.parameters", item, step.parameters, spec.model)
+                if problem is not None:
+                    self.problems.append(problem)
+
+    # --- small parts ------------------------------------------------------------------------------------------
+    def _expression(self, at: str, compile_it: Any) -> None:
+        try:
+            compile_it()
+        except ExpressionError as error:
+            self._problem(at, error.code, str(error))
+
+    def _environment(self, at: str, name: str | None) -> None:
+        if name is not None and name not in self.catalogue.environments:
+            known = ", ".join(self.catalogue.environments) or "none"
+            near = _near(name, self.catalogue.environments)
+            self._problem(at, "unknown_environment", f"There is no environment '{name}'{near}. Environments: {known}.")
+
+    def _problem(self, at: str, code: str, detail: str) -> None:
+        self.problems.append(Problem(at, code, detail))
+
+    def _warning(self, at: str, code: str, detail: str) -> None:
+        self.warnings.append(Problem(at, code, detail))
+
+
+# --- what the events of a trigger say ---------------------------------------------------------------------------
+
+
+def subjects_of(events: Sequence[EventSpec]) -> tuple[str, ...]:
+    """Return the names of the events' main objects."""
+    return tuple(dict.fromkeys(spec.subject for spec in events if spec.subject))
+
+
+def subject_of(events: Sequence[EventSpec]) -> str:
+    """Return the main object's name where the events have one in common, else nothing."""
+    subjects = subjects_of(events)
+    return subjects[0] if len(subjects) == 1 else ""
+
+
+def schema_of(events: Sequence[EventSpec]) -> dict[str, Any] | None:
+    """Return the JSON Schema of the payload where the events have one in common, else None."""
+    models = {spec.model for spec in events}
+    model = models.pop() if len(models) == 1 else None
+    return model.model_json_schema() if model is not None else None
+
+
+def fields_of(events: Sequence[EventSpec]) -> tuple[tuple[str, Any], ...]:
+    """Return the fields of the main object whose type the events' schema gives, for checks of expressions."""
+    schema, subject = schema_of(events), subject_of(events)
+    if not schema or not subject:
+        return ()
+    main = _resolved(schema, schema.get("properties", {}).get(subject, {}))
+    kinds = {"string": "text", "boolean": "bool"}
+    return tuple(
+        (f"{subject}.{name}", kinds.get(str(_resolved(schema, value).get("type")), "any"))
+        for name, value in main.get("properties", {}).items()
+    )
+
+
+def _resolved(schema: Mapping[str, Any], part: Mapping[str, Any]) -> Mapping[str, Any]:
+    reference = part.get("$ref")
+    if isinstance(reference, str):
+        found: Mapping[str, Any] = schema.get("$defs", {}).get(reference.rpartition("/")[2], {})
+        return found
+    return part
+
+
+# --- shapes -----------------------------------------------------------------------------------------------------
+
+
+def _odd_parts(typed: Any) -> Iterator[Problem]:
+    """Yield what keeps a document from being read at all."""
+    if not isinstance(typed, Mapping):
+        yield Problem("", "invalid", "A rule document is an object with `name`, `trigger` and `actions`.")
+        return
+    try:
+        size = len(odd_json.dumps(typed))
+    except (TypeError, ValueError, RecursionError) as error:
+        yield Problem("", "invalid", f"The document cannot be stored as JSON: {error}"[:300])
+        return
+    if size > MOST_BYTES:
+        yield Problem("", "too_large", f"The document has {size} bytes; at most {MOST_BYTES} are taken.")
+        return
+    for path, value in _walk(typed, ()):
+        if isinstance(value, str) and "\0" in value:
+            yield Problem(".".join(map(str, path)), "null_character", "The character \\u0000 cannot stand in a text.")
+        elif isinstance(value, Mapping) and not all(isinstance(key, str) for key in value):
+            odd = next(key for key in value if not isinstance(key, str))
+            yield Problem(".".join(map(str, path)), "invalid_key", f"The key {odd!r} is not text: put it in quotes.")
+
+
+def _not_yet(typed: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield the parts of the document's language that this version does not run yet."""
+    trigger = typed.get("trigger")
+    if isinstance(trigger, Mapping) and trigger.get("platform") in _LATER_TRIGGERS:
+        detail = f"The trigger '{trigger['platform']}' is not available yet. Use a platform's events or `manual`."
+        yield Problem("trigger.platform", "not_available", detail)
+    concurrency = typed.get("concurrency")
+    if isinstance(concurrency, Mapping) and concurrency.get("mode", "parallel") != "parallel":
+        detail = f"The mode '{concurrency['mode']}' is not available yet; runs go side by side (`parallel`)."
+        yield Problem("concurrency.mode", "not_available", detail)
+    for name in ("steps", "actions"):
+        steps = typed.get(name)
+        for place, step in enumerate(steps if isinstance(steps, list) else []):
+            if not isinstance(step, Mapping):
+                continue
+            for kind in _LATER_STEPS:
+                if kind in step:
+                    yield Problem(f"{name}.{place}.{kind}", "not_available", f"`{kind}` steps are not available yet.")
+            if step.get("action") in _LATER_ACTIONS and not step.get("platform"):
+                detail = f"'{step['action']}' is not available yet: scripts need a sandbox that is not there."
+                yield Problem(f"{name}.{place}.action", "not_available", detail)
+            if step.get("needs"):
+                detail = "`needs` is not available yet: steps run one after the other, in the order of the list."
+                yield Problem(f"{name}.{place}.needs", "not_available", detail)
+
+
+def _shape_problem(item: Any, typed: Any) -> Problem:
+    path = _without_branches(item["loc"], typed)
+    at = ".".join(map(str, path))
+    if item["type"] == "extra_forbidden":
+        name = str(path[-1])
+        known = _known_fields(path[:-1])
+        return Problem(
+            at, "unknown_field", f"There is no field '{name}' here{_near(name, known)}. Fields: {', '.join(known)}."
+        )
+    return Problem(at, item["type"], _sentence(item["msg"]))
+
+
+def _known_fields(path: Sequence[Any]) -> list[str]:
+    from rules import document
+
+    models: dict[str, type[BaseModel]] = {
+        "": document.RuleDocument,
+        "trigger": document.Trigger,
+        "concurrency": document.Concurrency,
+        "inputs": document.Input,
+        "steps": document.StepDocument,
+        "actions": document.StepDocument,
+    }
+    if path and path[-1] == "retry":
+        return list(document.Retry.model_fields)
+    return list(models[str(path[0]) if path else ""].model_fields)
+
+
+def _parameter_problem(at: str, item: Any, parameters: Any, model: type[BaseModel]) -> Problem | None:
+    """Return the problem of a parameter; None where its value is only known once templates are rendered."""
+    path = _without_branches(item["loc"], parameters)
+    value = _deepest(parameters, path)
+    if not path and _holds_expression(parameters):
+        return None
+    if path and item["type"] != "missing" and item["type"] != "extra_forbidden" and _holds_expression(value):
+        return None
+    where = ".".join((at, *map(str, path)))
+    if item["type"] == "extra_forbidden":
+        name = str(path[-1])
+        known = list(model.model_fields)
+        detail = f"There is no parameter '{name}'{_near(name, known)}. Parameters: {', '.join(known)}."
+        return Problem(where, "unknown_parameter", detail)
+    if item["type"] == "missing":
+        return Problem(where, "required", f"The parameter '{path[-1]}' is required.")
+    return Problem(where, item["type"], _sentence(item["msg"]))
+
+
+def _without_branches(loc: Sequence[Any], typed: Any) -> tuple[Any, ...]:
+    """Return the part of a place that exists in what was typed: pydantic adds names of union branches to it."""
+    path: list[Any] = []
+    for place, part in enumerate(loc):
+        if (isinstance(typed, Mapping) and part in typed) or (
+            isinstance(typed, (list, tuple)) and isinstance(part, int) and part < len(typed)
+        ):
+            typed = typed[part]
+        elif isinstance(typed, Mapping) and place == len(loc) - 1:
+            return (*path, part)  # a field that is missing
+        else:
+            continue
+        path.append(part)
+    return tuple(path)
+
+
+def _deepest(value: Any, path: Sequence[Any]) -> Any:
+    for part in path:
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+    return value
+
+
+def _holds_expression(value: Any) -> bool:
+    return any(has_expression(text) for _, text in _texts(value, ()))
+
+
+def _texts(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], str]]:
+    return ((where, part) for where, part in _walk(value, path) if isinstance(part, str))
+
+
+def _walk(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    yield path, value
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield (*path, key), key
+            yield from _walk(part, (*path, key))
+    elif isinstance(value, (list, tuple)):
+        for place, part in enumerate(value):
+            yield from _walk(part, (*path, place))
+
+
+def _event_names(connector: type[BaseIntegration]) -> str:
+    return ", ".join(spec.name for spec in connector.events) or "none"
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    matches = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f" (did you mean '{matches[0]}'?)" if matches else ""
+
+
+def _sentence(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return (message[:1].upper() + message[1:] + ("" if message.endswith(".") else "."))[:500]

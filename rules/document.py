@@ -1,0 +1,134 @@
+"""The rule document: what a rule is, as pydantic models. Pure; `rules.checking` says what is wrong with one.
+
+`actions` and `steps` are two names of one list. A document is stored as typed; these models read it.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from rules.retry import RetryPolicy
+
+MOST_STEPS = 100
+_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
+
+# Step ids as expressions can name them after `steps.`.
+STEP_ID = r"^[A-Za-z_][A-Za-z0-9_-]{0,62}$"
+
+
+def seconds_of(value: Any) -> Any:
+    """Return a duration such as "2s", "5m" or 30 as seconds. Raises ValueError that shows the form."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError(  # noqa: TRY004 - pydantic turns a ValueError into a problem
+            'a duration is a number of seconds or a text such as "2s", "5m", "1h"'
+        )
+    match = _DURATION.match(str(value).strip())
+    if match is None:
+        raise ValueError(f'{value!r} is no duration; write "2s", "5m", "1h" or a number of seconds'[:200])
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+Seconds = Annotated[float, BeforeValidator(seconds_of)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class Trigger(_Part):
+    """What wakes the rule: events of a platform, or nothing but people (`manual`)."""
+
+    platform: str = Field("manual", max_length=63)
+    event: str | list[str] | None = None
+    integration: str | None = Field(None, max_length=200)
+    environment: str | None = Field(None, max_length=63)
+    conditions: Any = None
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """Return the event types, "*" for all; empty for a rule that no event wakes."""
+        if self.event is None:
+            return ()
+        return tuple(self.event) if isinstance(self.event, list) else (self.event,)
+
+
+class Retry(_Part):
+    """How a step is tried again after transient failures. `attempts` counts the first one."""
+
+    attempts: int = Field(8, ge=1, le=20)
+    base: Seconds = Field(2.0, ge=0, le=3600)
+    factor: float = Field(4.0, ge=1, le=10)
+    cap: Seconds = Field(3600.0, ge=0, le=86400)
+
+
+class StepDocument(_Part):
+    """One action, and under which circumstances it is done."""
+
+    id: str | None = Field(None, pattern=STEP_ID)
+    description: str | None = Field(None, max_length=500)
+    platform: str | None = Field(None, max_length=63)
+    integration: str | None = Field(None, max_length=200)
+    action: str = Field(min_length=1, max_length=80)
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    condition: str | bool | None = None
+    needs: list[str] | None = None
+    on_failure: Literal["abort", "continue"] = "abort"
+    on_uncertain: Literal["hold", "retry"] = "hold"
+    retry: Retry = Field(default_factory=Retry)
+    timeout: Seconds = Field(30.0, gt=0, le=300)
+    optional: bool = False
+    strict: bool = False
+
+    @property
+    def condition_text(self) -> str | None:
+        """Return the condition as an expression; None when there is none."""
+        if isinstance(self.condition, bool):
+            return str(self.condition).lower()
+        return self.condition
+
+    def retry_policy(self) -> RetryPolicy:
+        """Return what rules.retry goes by."""
+        return RetryPolicy(self.retry.attempts, self.retry.base, self.retry.factor, self.retry.cap)
+
+
+class Input(_Part):
+    """One declared input of a rule that is started by hand."""
+
+    type: Literal["string", "number", "integer", "boolean", "object", "array"] = "string"
+    description: str | None = Field(None, max_length=500)
+    default: Any = None
+    required: bool = True
+
+
+class Concurrency(_Part):
+    """Order of runs that share a key."""
+
+    key: str | None = Field(None, max_length=200)
+    mode: Literal["parallel", "queued", "single", "restart"] = "parallel"
+
+
+class RuleDocument(_Part):
+    """A whole rule document."""
+
+    name: str | None = Field(None, max_length=200)
+    description: str | None = Field(None, max_length=5000)
+    enabled: bool = True
+    trigger: Trigger = Field(default_factory=Trigger)
+    concurrency: Concurrency = Field(default_factory=Concurrency)
+    inputs: dict[str, Input] | None = None
+    late: Literal["run", "skip"] = "run"
+    environment: str | None = Field(None, max_length=63)
+    steps: list[StepDocument] | None = Field(None, max_length=MOST_STEPS)
+    actions: list[StepDocument] | None = Field(None, max_length=MOST_STEPS)
+
+    @property
+    def listens(self) -> bool:
+        """Whether events of a platform wake this rule."""
+        return bool(self.trigger.events)
+
+    def named_steps(self) -> list[tuple[str, StepDocument]]:
+        """Return the steps with their ids; those without one are `step-1`, `step-2`, ... by position."""
+        steps = self.steps if self.steps is not None else self.actions or []
+        return [(step.id or f"step-{place}", step) for place, step in enumerate(steps, 1)]
