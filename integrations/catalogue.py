@@ -1,7 +1,6 @@
 """What a platform is to somebody who wants to connect it: made from its declaration and its README."""
 
 import re
-from functools import lru_cache
 from importlib import resources
 from typing import Any
 
@@ -13,7 +12,6 @@ from integrations.specs import ActionSpec
 _SETUP_HEADING = re.compile(r"^## .*\b(events?|webhooks?)\b", re.IGNORECASE)
 
 
-@lru_cache(maxsize=256)
 def describe(connector: type[BaseIntegration]) -> dict[str, Any]:
     """Return a platform in the form of the API."""
     names = connector.scheme_names()

@@ -322,7 +322,7 @@ def _free_name(name: str, own: uuid.UUID | None = None) -> str:
 def _environment(name: str | None) -> Environment | None:
     if not name:
         return None
-    environment = Environment.objects.filter(name=name).first()
+    environment: Environment | None = Environment.objects.filter(name=name).first()
     if environment is None:
         known = ", ".join(Environment.objects.values_list("name", flat=True)) or "none"
         detail = f"There is no environment '{name}'. Environments: {known}."

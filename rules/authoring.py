@@ -96,7 +96,8 @@ def delete(rule: Rule) -> None:
 
 def live_version(rule: Rule) -> RuleVersion:
     """Return the version that matches events now."""
-    return RuleVersion.objects.get(rule=rule, number=rule.version)
+    version: RuleVersion = RuleVersion.objects.get(rule=rule, number=rule.version)
+    return version
 
 
 def _checked(typed: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

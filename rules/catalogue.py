@@ -24,8 +24,13 @@ class KnownIntegration:
 class Catalogue(Protocol):
     """Everything that checking a document asks about the world; pure tests give their own."""
 
-    integrations: list[KnownIntegration]
-    environments: list[str]
+    @property
+    def integrations(self) -> list[KnownIntegration]:
+        """Return the organization's integrations."""
+
+    @property
+    def environments(self) -> list[str]:
+        """Return the names of the organization's environments."""
 
     def connector(self, platform: str) -> type[BaseIntegration]:
         """Return a platform's connector. Raises registry.UnknownPlatform, naming those that are near."""

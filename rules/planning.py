@@ -122,7 +122,8 @@ class _Rows:
         planned = Planned(event_row.pk, considered=considered)
         if item.integration_id is not None:
             self.tally.add(("integration", item.integration_id), "received")
-        for rule_id, outcome in matches:
+        for rule_id, found in matches:
+            outcome = VerdictOutcome(found)
             rule = self._rules.rules[rule_id]
             reason = _why_suppressed(rule, event_row)
             if outcome == VerdictOutcome.MATCHED and reason:

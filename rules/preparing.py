@@ -6,7 +6,7 @@ platform room for the call.
 """
 
 import uuid
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -56,11 +56,13 @@ class Prepared:
     buckets: Sequence[limits.Bucket] = ()
     warnings: Sequence[str] = ()
     number: int = 0
-    _connect: Any = None
+    _connect: Callable[[Call], BaseIntegration] | None = None
     _instance: BaseIntegration | None = field(default=None, repr=False)
 
     def run(self) -> Result:
         """Make the call. Raises IntegrationError."""
+        if self._connect is None:
+            raise RuntimeError("A prepared call knows how to connect.")
         self._instance = instance = self._connect(
             Call(
                 organization_id=str(self.step.organization_id),

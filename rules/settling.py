@@ -174,7 +174,8 @@ class Settlement:
         if not self._contents:
             return
         known = set(StepContent.objects.filter(pk__in=self._contents).values_list("pk", flat=True))
-        new, by_fields = [], {}
+        new: list[StepContent] = []
+        by_fields: dict[tuple[str, ...], list[StepContent]] = {}
         for step_id, content in self._contents.items():
             row = StepContent(step_id=step_id, **content)
             if step_id in known:

@@ -1,25 +1,21 @@
 """The API's addresses for dead letters: steps and deliveries that failed and rest until somebody acts."""
 
 import uuid
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django.db.models import Count, Max
-from django_filters import CharFilter, UUIDFilter
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from rules import interventions
-from rules.models import Step
 from supportops.api.errors import ApiProblem
-from supportops.api.filters import After, Before, OrganizationFilterSet
 from supportops.api.pagination import NewestFirst
 from supportops.api.views import OrganizationAPIView
+from supportops.jobs.running import start as start_job
 from supportops.tenancy.roles import Permission
-from webhooks import replaying
-from webhooks.models import Delivery, DeliveryStatus
+from webhooks.dead_letters import Merged, StepFilters, dead_letters
+from webhooks.models import Delivery
 
 
 class DeadLetterSerializer(serializers.Serializer[Any]):
@@ -39,70 +35,6 @@ class DeadLetterSerializer(serializers.Serializer[Any]):
     failed_at = serializers.DateTimeField()
 
 
-class StepFilters(OrganizationFilterSet):
-    rule = UUIDFilter(field_name="run__rule_id")
-    platform = CharFilter(field_name="platform")
-    action = CharFilter(field_name="action")
-    error_class = CharFilter(field_name="error_class")
-    after = After(field_name="finished_at")
-    before = Before(field_name="finished_at")
-
-    class Meta:
-        model = Step
-        fields: ClassVar[list[str]] = []
-
-
-class DeliveryFilters(OrganizationFilterSet):
-    platform = CharFilter(field_name="platform")
-    after = After(field_name="processed_at")
-    before = Before(field_name="processed_at")
-
-    class Meta:
-        model = Delivery
-        fields: ClassVar[list[str]] = []
-
-
-class _Merged:
-    """Two tables as one list for the pagination: ids sort by time in both."""
-
-    def __init__(self, steps: Any, deliveries: Any) -> None:
-        self._both = (steps, deliveries)
-        self._descending = True
-
-    def filter(self, **border: Any) -> "_Merged":
-        return _Merged(*(rows.filter(**border) for rows in self._both))
-
-    def order_by(self, field: str) -> "_Merged":
-        ordered = _Merged(*(rows.order_by(field) for rows in self._both))
-        ordered._descending = field.startswith("-")
-        return ordered
-
-    def __getitem__(self, cut: slice) -> list[Any]:
-        rows = [row for rows in self._both for row in rows[: cut.stop]]
-        return sorted(rows, key=lambda row: row.pk, reverse=self._descending)[cut]
-
-
-def dead_letters(filters: dict[str, Any]) -> tuple[Any, Any]:
-    """Return the steps and deliveries that filters mean. Raises ApiProblem for what they cannot read."""
-    known = set(StepFilters.base_filters) | {"kind"}
-    unknown = sorted(set(filters) - known)
-    if unknown:
-        raise ApiProblem(unknown[0], "unknown_filter", f"Filters are {', '.join(sorted(known))}.")
-    steps = StepFilters(filters, queryset=Step.objects.filter(is_dead_letter=True).select_related("run__rule"))
-    deliveries = DeliveryFilters(filters, queryset=Delivery.objects.filter(status=DeliveryStatus.FAILED))
-    for one in (steps, deliveries):
-        if not one.is_valid():
-            name, errors = next(iter(one.errors.items()))
-            raise ApiProblem(name, "invalid", str(errors[0]))
-    kind = filters.get("kind")
-    # A filter that only steps have leaves no delivery.
-    only_steps = kind == "step" or any(filters.get(name) for name in ("rule", "action", "error_class"))
-    return (
-        steps.qs.none() if kind == "delivery" else steps.qs,
-        deliveries.qs.none() if only_steps else deliveries.qs,
-    )
-
-
 class DeadLettersView(OrganizationAPIView):
     """What failed for good, newest first. With ``?group=cause``: how many by platform, action and kind of error."""
 
@@ -120,7 +52,7 @@ class DeadLettersView(OrganizationAPIView):
         if "group" in request.query_params:
             return Response({"next": None, "previous": None, "results": _grouped(steps, deliveries)})
         pages = NewestFirst()
-        page = pages.paginate_queryset(_Merged(steps, deliveries), request)  # type: ignore[arg-type]
+        page = pages.paginate_queryset(Merged(steps, deliveries), request)
         return pages.get_paginated_response([_as_dict(row) for row in page])
 
 
@@ -143,32 +75,8 @@ class RetryDeadLettersView(OrganizationAPIView):
         operation_id="dead_letters_retry",
     )
     def post(self, request: Request) -> Response:
-        from webhooks.jobs import retry_dead_letters
-
-        job = retry_dead_letters.start(_which(request.data))
+        job = start_job("dead_letters.retry", _which(request.data))
         return Response({"job": job.pk}, status=status.HTTP_202_ACCEPTED)
-
-
-def retried(parameters: dict[str, Any], after: str | None, at_once: int = 100) -> Iterator[tuple[str, int]]:
-    """Retry the dead letters that `parameters` mean, in batches after an id; yield each batch's last id and count."""
-    if "ids" in parameters:
-        ids = [uuid.UUID(item) for item in parameters["ids"]]
-        steps, deliveries = (rows.filter(pk__in=ids) for rows in dead_letters({}))
-    else:
-        steps, deliveries = dead_letters(parameters["filter"])
-    border = uuid.UUID(after) if after else None
-    while True:
-        rows = _Merged(steps, deliveries)
-        page = (rows.filter(pk__gt=border) if border else rows).order_by("pk")[:at_once]
-        if not page:
-            return
-        border = page[-1].pk
-        count = interventions.retry_steps([row.pk for row in page if isinstance(row, Step)])
-        for row in page:
-            if isinstance(row, Delivery):
-                replaying.replay(row)
-                count += 1
-        yield str(border), count
 
 
 def _which(body: Any) -> dict[str, Any]:

@@ -304,6 +304,7 @@ def _incoming(item: _Parsed) -> list[Incoming]:
 def _event_key(item: _Parsed, event: Event, position: int) -> str:
     """Return what makes a repeat of this event recognisable: the platform's id of it; for a hint the state of the
     object that it speaks of; else the delivery and the event's place in it."""
+    parts: tuple[str, ...]
     if event.key is not None:
         parts = ("event", str(item.delivery.integration_id), event.type, event.key)
     elif item.is_hint and event.updated_at is not None:
