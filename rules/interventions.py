@@ -117,23 +117,6 @@ def retry_steps(step_ids: Sequence[uuid.UUID]) -> int:
     return retried
 
 
-def resume_after_new_credentials(integration_id: uuid.UUID) -> int:
-    """Have the steps that wait for this integration's credentials done again, and return how many. In the caller's
-    transaction."""
-    waiting = list(
-        Step.objects.filter(
-            integration_id=integration_id, status=StepStatus.WAITING, waits_for="credentials"
-        ).values_list("run_id", "pk")
-    )
-    settlement = Settlement(run_id for run_id, _ in waiting)
-    for _, step_id in waiting:
-        step = settlement.steps[step_id]
-        if step.status == StepStatus.WAITING and step.waits_for == "credentials":
-            settlement.restart(step)
-    settlement.close()
-    return len(waiting)
-
-
 def _go_on_from(settlement: Settlement, failed: Step) -> None:
     run = settlement.runs[failed.run_id]
     run.cancel_requested_at = None

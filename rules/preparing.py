@@ -167,7 +167,12 @@ class _PutBack(_Decision):
 
 
 class _AwaitsCredentials(_Decision):
+    def __init__(self, integration_id: uuid.UUID) -> None:
+        super().__init__()
+        self.integration_id = integration_id
+
     def settle(self, settlement: Settlement, row: Step) -> None:
+        row.integration_id = self.integration_id
         settlement.move(row, AwaitCredentials(), "CredentialsRejected", "Waits for new credentials.")
 
 
@@ -274,7 +279,7 @@ class _Batch:
             raise _Failed("InvalidInput", str(error)) from None
         gate = self._gates.get(integration.pk)
         if gate is not None and gate.credentials_rejected:
-            raise _AwaitsCredentials
+            raise _AwaitsCredentials(integration.pk)
         if gate is not None and gate.until is not None:
             raise _PutBack(gate.until)
         return connector, spec, integration

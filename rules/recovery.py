@@ -62,6 +62,28 @@ def end_waits() -> int:
     return count
 
 
+def resume_with_credentials() -> int:
+    """Have steps done again that waited for credentials which are no longer rejected, and return how many."""
+    waiting = Step.across_organizations.filter(
+        status=StepStatus.WAITING,
+        waits_for="credentials",
+        integration__health__credentials_rejected_at__isnull=True,
+    )
+    count = 0
+    for organization_id, pairs in _by_organization(
+        waiting.values_list("organization_id", "run_id", "pk")[:_AT_ONCE]
+    ):
+        with working_for(organization_id), transaction.atomic():
+            settlement = Settlement(run_id for run_id, _ in pairs)
+            for _, step_id in pairs:
+                step = settlement.steps[step_id]
+                if step.status == StepStatus.WAITING and step.waits_for == "credentials":
+                    settlement.restart(step)
+                    count += 1
+            settlement.close()
+    return count
+
+
 def forget_workers() -> None:
     """Remove workers that are dead for long and hold nothing."""
     old = Worker.objects.filter(beat_at__lt=clock.now() - workers.FORGOTTEN_AFTER)

@@ -8,6 +8,7 @@ from rules import claims, recovery, wake
 from rules.models import Step
 from supportops import clock
 from supportops.jobs import running as jobs
+from supportops.jobs.running import wake_if_due
 from webhooks.models import Delivery
 from webhooks.processing import recover_deliveries
 
@@ -16,7 +17,7 @@ log = structlog.get_logger()
 
 def sweep_once() -> None:
     """Do one round. A part that fails is logged and does not keep the others from being done."""
-    for part in (_recover, _wake, recovery.end_waits, seal_due):
+    for part in (_recover, recovery.resume_with_credentials, _wake, recovery.end_waits, wake_if_due, seal_due):
         try:
             part()
         except DatabaseError as error:
