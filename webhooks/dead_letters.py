@@ -79,7 +79,7 @@ def dead_letters(filters: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def retried(parameters: dict[str, Any], after: str | None, at_once: int = 100) -> Iterator[tuple[str, int, int]]:
-    """Retry the dead letters that `parameters` mean, in batches after an id; yield last id, size and retries of each."""
+    """Retry the dead letters that `parameters` mean, in batches after an id; yield last id, size and retries."""
     if "ids" in parameters:
         ids = [uuid.UUID(item) for item in parameters["ids"]]
         steps, deliveries = (rows.filter(pk__in=ids) for rows in dead_letters({}))
