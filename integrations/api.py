@@ -94,7 +94,7 @@ class AnswerSerializer(serializers.Serializer[Any]):
 
     success = serializers.BooleanField()
     message = serializers.CharField()
-    data = serializers.JSONField(allow_null=True)
+    data = serializers.JSONField(allow_null=True)  # type: ignore[assignment]
     latency_ms = serializers.IntegerField(required=False)
 
 
@@ -141,7 +141,7 @@ def integration_as_dict(row: Integration, endpoint: Endpoint | None, secret: New
         "environment": row.environment.name if row.environment else None,
         "enabled": row.is_enabled,
         "credentials_set": row.credentials_set,
-        "status": health.status_of(row),
+        "status": health.status_of(row.health).value,
         "webhook": webhook,
         "created_at": row.created_at,
         "updated_at": row.updated_at,

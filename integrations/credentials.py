@@ -1,6 +1,5 @@
 """The only place that opens a sealed credential. Typed values in, typed values out, dots everywhere else."""
 
-from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, Field, create_model
@@ -12,11 +11,20 @@ from integrations.specs import Credential, CredentialFields, SecretSpec
 _TYPES: dict[str, type] = {"number": float, "boolean": bool}
 
 
-@lru_cache(maxsize=256)
+# Models made from `secrets`, by connector.
+_made: dict[type[BaseIntegration], type[BaseModel]] = {}
+
+
 def credentials_model(connector: type[BaseIntegration]) -> type[BaseModel]:
     """Return the pydantic model of a connector's credentials: its own, or one made from its `secrets`."""
     if connector.Credentials is not None:
         return connector.Credentials
+    if connector not in _made:
+        _made[connector] = _model_of_secrets(connector)
+    return _made[connector]
+
+
+def _model_of_secrets(connector: type[BaseIntegration]) -> type[BaseModel]:
     fields: dict[str, Any] = {spec.name: _field_of(spec) for spec in connector.secrets}
     return create_model(f"{connector.__name__}Credentials", __base__=CredentialFields, **fields)
 
@@ -72,10 +80,11 @@ def _field_of(spec: SecretSpec) -> tuple[Any, Any]:
         extra["enum"] = list(spec.choices)
     default: Any = ... if spec.required and spec.default is None else spec.default
     annotation = kind if default is ... or spec.default is not None else kind | None
-    return annotation, Field(
+    field: Any = Field(
         default,
         title=spec.label or spec.name.replace("_", " ").capitalize(),
         description=spec.description,
         json_schema_extra=extra,
         min_length=1 if kind is str and default is ... else None,
     )
+    return annotation, field

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.conf import settings
 
-from integrations import registry
 from integrations.base import BaseIntegration
 from integrations.errors import InvalidInput
 from integrations.models import Endpoint, EndpointState, Integration
@@ -186,5 +185,5 @@ def endpoint_of(integration_id: uuid.UUID) -> Endpoint | None:
 def _scheme(connector: type[BaseIntegration], name: str) -> Any:
     scheme = connector.scheme(name)
     if scheme is None:
-        raise registry.UnknownPlatform(f"{connector.name} has no scheme '{name}'")
+        raise InvalidInput(f"{connector.name} cannot send by '{name}'.")
     return scheme

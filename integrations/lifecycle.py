@@ -156,7 +156,7 @@ def test(row: Integration) -> dict[str, Any]:
     """Make the connection test; return success, message, data and latency. A wrong key is an answer, no error."""
     answer, error, account = _tested(lambda: connect(row, call=_call(row, "test_connection")))
     redactor = Redactor(secret_values(registry.get(row.platform), open_credentials(row)))
-    answer = redactor.value(answer)
+    answer = dict(redactor.value(answer))
     with transaction.atomic():
         if account is not None:
             Integration.objects.filter(pk=row.pk).update(account_id=account.id[:200], actor_id=account.actor_id[:200])

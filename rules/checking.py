@@ -6,6 +6,7 @@ Pure but for the catalogue it is given. Whatever is handed in, problems come bac
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -14,10 +15,9 @@ from integrations.base import BaseIntegration
 from integrations.errors import IntegrationError
 from integrations.specs import ActionSpec, EventSpec
 from rules.catalogue import Catalogue
-from rules.conditions import ConditionErrors, compile_conditions
+from rules.conditions import ConditionErrors, compile_conditions, doubts
 from rules.document import RuleDocument, StepDocument
 from rules.expressions import ExpressionError, Roots, compile_condition, compile_template, has_expression
-from rules.leaves import expression_leaf
 from rules.problems import Problem
 from supportops import odd_json
 
@@ -118,17 +118,21 @@ class _Checker:
             self.events.append(spec)
 
     def _conditions(self) -> None:
+        roots = Roots(subjects=subjects_of(self.events), steps_before=(), inputs=())
         try:
-            compile_conditions(
+            node = compile_conditions(
                 self.document.trigger.conditions,
                 schema=schema_of(self.events),
                 subject=subject_of(self.events),
-                expressions=expression_leaf(subjects_of(self.events)),
+                expressions=partial(compile_condition, roots=roots),
             )
         except ConditionErrors as errors:
             for problem in errors.problems:
                 at = ".".join(("trigger.conditions", *map(str, problem.path)))
                 self._problem(at, "invalid_condition", problem.message)
+            return
+        for doubt in doubts(node):
+            self._warning(".".join(("trigger.conditions", *map(str, doubt.path))), "never_equal", doubt.message)
 
     # --- steps ------------------------------------------------------------------------------------------------
     def _step(self, at: str, step: StepDocument, before: Sequence[str], after: Sequence[str]) -> None:

@@ -7,21 +7,22 @@ organization's version number has moved on.
 import threading
 import uuid
 from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+import structlog
 
 from integrations import registry
 from integrations.models import Integration
 from integrations.specs import EventSpec
 from rules.checking import schema_of, subject_of
-from rules.checking import subjects_of as subjects_of_events
 from rules.conditions import compile_conditions
 from rules.document import RuleDocument
 from rules.expressions import Condition, compile_condition
 from rules.flow import needs_in_sequence
 from rules.index import IndexedRule, RuleIndex
-from rules.leaves import expression_leaf
 from rules.models import Rule, RuleVersion
 from rules.nodes import Node
 from rules.retry import RetryPolicy
@@ -88,10 +89,19 @@ class OrganizationRules:
         numbers = dict(live.values_list("pk", "version"))
         rows = RuleVersion.objects.filter(rule_id__in=numbers).order_by("rule_id", "number")
         current = [row for row in rows if row.number == numbers[row.rule_id]]
-        self.rules = {row.rule_id: _remembered(row) for row in current}
+        self.rules: dict[uuid.UUID, CompiledRule] = {}
+        for row in current:
+            try:
+                self.rules[row.rule_id] = _remembered(row)
+            except Exception:  # one that a changed connector no longer fits fails alone
+                log.exception("rule.not_compiled", rule=str(row.rule_id), version=row.number)
+        # The same by what the index calls them.
+        self.by_key: dict[Hashable, CompiledRule] = {**self.rules}
         integrations = {row.name: row.pk for row in Integration.objects.only("id", "name")}
         self.index = RuleIndex(_indexed(rule, integrations) for rule in self.rules.values() if rule.document.listens)
 
+
+log = structlog.get_logger()
 
 _MOST_VERSIONS = 20_000
 _versions: "OrderedDict[uuid.UUID, CompiledRule]" = OrderedDict()
@@ -155,7 +165,6 @@ def _conditions(document: RuleDocument) -> Node:
         document.trigger.conditions,
         schema=schema_of(events),
         subject=subject_of(events),
-        expressions=expression_leaf(subjects_of_events(events)),
     )
 
 

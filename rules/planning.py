@@ -16,6 +16,7 @@ from integrations.usage import Tally
 from rules import sequence, wake
 from rules.compiled import CompiledRule, OrganizationRules, rules_of_organization
 from rules.conditions import Facts
+from rules.context import meta_of
 from rules.models import (
     Event,
     EventContent,
@@ -111,7 +112,7 @@ class _Rows:
     def add(self, item: Incoming, latest: Mapping[str, datetime]) -> Planned:
         """Match one event and gather what follows from it."""
         event_row = self._event(item, latest)
-        facts = facts_of(item.platform, item.event, self.now)
+        facts = facts_of(item.platform, item.event, self.now, meta_of(event_row))
         matches = self._rules.index.match(
             item.platform, item.event.type, item.integration_id, item.environment or None, facts
         )
@@ -122,9 +123,9 @@ class _Rows:
         planned = Planned(event_row.pk, considered=considered)
         if item.integration_id is not None:
             self.tally.add(("integration", item.integration_id), "received")
-        for rule_id, found in matches:
-            outcome = VerdictOutcome(found)
-            rule = self._rules.rules[rule_id]
+        for key, found in matches:
+            outcome, rule = VerdictOutcome(found), self._rules.by_key[key]
+            rule_id = rule.rule_id
             reason = _why_suppressed(rule, event_row)
             if outcome == VerdictOutcome.MATCHED and reason:
                 outcome = VerdictOutcome.SUPPRESSED
@@ -219,10 +220,10 @@ class _Rows:
             wake.perform()
 
 
-def facts_of(platform: str, event: specs.Event, now: datetime) -> Facts:
+def facts_of(platform: str, event: specs.Event, now: datetime, meta: Mapping[str, Any] | None = None) -> Facts:
     """Return what conditions are asked about, the same for matching, trial and explanation."""
     spec = registry.get(platform).event_spec(event.type)
-    return Facts(event.payload, spec.subject if spec else "", event.changed, now)
+    return Facts(event.payload, spec.subject if spec else "", event.changed, now, meta)
 
 
 def steps_of(run: Run, rule: CompiledRule, now: datetime) -> list[Step]:

@@ -158,12 +158,12 @@ class _Cancelled(_Decision):
 
 
 class _PutBack(_Decision):
-    def __init__(self, until: datetime, *, has_reserved_slot: bool = False) -> None:
+    def __init__(self, until: datetime) -> None:
         super().__init__()
-        self.until, self.has_reserved_slot = until, has_reserved_slot
+        self.until = until
 
     def settle(self, settlement: Settlement, row: Step) -> None:
-        settlement.put_back(row, self.until, has_reserved_slot=self.has_reserved_slot)
+        settlement.put_back(row, self.until)
 
 
 class _AwaitsCredentials(_Decision):
@@ -305,14 +305,15 @@ class _Batch:
         if integration is None:
             return
         prepared.buckets = limits.limits_for(prepared.connector, integration, prepared.spec.name, prepared.data)
+        # The time it is given is the step's own: it is put back once, and let through when it comes again.
         grant = limits.reserve(prepared.buckets, self.now, holder=str(prepared.step.pk))
         if grant.at is not None and grant.at > self.now:
-            raise _PutBack(grant.at, has_reserved_slot=grant.reserved)
+            raise _PutBack(grant.at)
         gate = self._gates.get(integration.pk)
         if gate is not None and gate.needs_probe:
-            wait = circuit.begin_probe(integration.pk, self.now)
-            if wait is not None:
-                raise _PutBack(wait)
+            ask_again_at = circuit.begin_probe(integration.pk, self.now)
+            if ask_again_at is not None:
+                raise _PutBack(ask_again_at)
 
     # --- what the parts need ----------------------------------------------------------------------------------
     def _earlier_steps(self, runs: Mapping[uuid.UUID, Any]) -> dict[uuid.UUID, dict[str, Any]]:

@@ -113,7 +113,8 @@ class Pump:
     def _start(self, executor: ThreadPoolExecutor) -> int:
         lanes = Counter(job.lane for job in self._in_flight.values())
         organizations = Counter(job.organization_id for job in self._in_flight.values())
-        starting, staying = [], []
+        starting: list[Job] = []
+        staying: list[Job] = []
         free = self.slots - len(self._in_flight)
         for job in self._ready:
             has_room = lanes[job.lane] < self.lane_cap and organizations[job.organization_id] < self.organization_cap

@@ -70,9 +70,7 @@ def resume_with_credentials() -> int:
         integration__health__credentials_rejected_at__isnull=True,
     )
     count = 0
-    for organization_id, pairs in _by_organization(
-        waiting.values_list("organization_id", "run_id", "pk")[:_AT_ONCE]
-    ):
+    for organization_id, pairs in _by_organization(waiting.values_list("organization_id", "run_id", "pk")[:_AT_ONCE]):
         with working_for(organization_id), transaction.atomic():
             settlement = Settlement(run_id for run_id, _ in pairs)
             for _, step_id in pairs:

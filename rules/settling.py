@@ -27,7 +27,6 @@ CREDENTIALS_WAIT = timedelta(hours=72)
 _STEP_FIELDS = (
     "status",
     "due_at",
-    "has_reserved_slot",
     "integration",
     "waits_for",
     "deadline_at",
@@ -82,10 +81,11 @@ class Settlement:
         step.error_class, step.error = error_class[:40], message[:1000]
         step.is_dead_letter = not goes_on
 
-    def put_back(self, step: Step, due_at: datetime, *, has_reserved_slot: bool = False) -> None:
+    def put_back(self, step: Step, due_at: datetime) -> None:
         """Nothing was sent: the step is claimed again at `due_at`."""
+        repeats_uncertain = step.repeats_uncertain
         self._release(step)
-        step.status, step.due_at, step.has_reserved_slot = StepStatus.PENDING, due_at, has_reserved_slot
+        step.status, step.due_at, step.repeats_uncertain = StepStatus.PENDING, due_at, repeats_uncertain
         self._note(step)
 
     def move(self, step: Step, move: Move, error_class: str, message: str) -> None:
@@ -238,7 +238,7 @@ class Settlement:
 
     def _release(self, step: Step) -> None:
         step.worker_id = step.sending_since = step.due_at = None
-        step.has_reserved_slot = step.repeats_uncertain = False
+        step.repeats_uncertain = False
 
     def _note(self, step: Step) -> None:
         self._changed[step.pk] = step

@@ -67,8 +67,9 @@ def explain(rule: CompiledRule, event: specs.Event, platform: str) -> tuple[str,
     missed = [line for line in listens if not line["passed"]]
     if missed:
         return "not_matched", missed
-    verdict = evaluate(rule.node, facts_of(platform, event, clock.now()))
-    return verdict.outcome, [_line(leaf) for leaf in verdict.explanation]
+    now = clock.now()
+    verdict = evaluate(rule.node, facts_of(platform, event, now, _meta(event, platform)))
+    return verdict.outcome, [leaf.as_dict() for leaf in verdict.explanation]
 
 
 def sample_event(platform: str, event_types: Iterable[str]) -> specs.Event:
@@ -125,13 +126,7 @@ def _roots(
     nothing = {"output": None, "error": None, "status": None, "failed": False, "succeeded": False}
     roots: dict[str, Any] = {
         "event": event.payload,
-        "meta": {
-            "type": event.type,
-            "external_id": event.external_id,
-            "occurred_at": (event.occurred_at or now).isoformat(),
-            "platform": platform,
-            "late": False,
-        },
+        "meta": _meta(event, platform),
         "inputs": dict(inputs),
         # No earlier step has run in a trial.
         "steps": {step.name: dict(nothing) for step in rule.steps},
@@ -148,6 +143,16 @@ def _roots(
     return roots
 
 
+def _meta(event: specs.Event, platform: str) -> dict[str, Any]:
+    return {
+        "type": event.type,
+        "external_id": event.external_id,
+        "occurred_at": (event.occurred_at or clock.now()).isoformat(),
+        "platform": platform,
+        "late": False,
+    }
+
+
 def _trigger_line(at: str, name: str, expected: Any, actual: Any, passed: bool) -> dict[str, Any]:
     operator = "in" if isinstance(expected, list) else "eq"
     return {
@@ -158,16 +163,4 @@ def _trigger_line(at: str, name: str, expected: Any, actual: Any, passed: bool) 
         "actual": actual,
         "passed": passed,
         "reason": "",
-    }
-
-
-def _line(leaf: Any) -> dict[str, Any]:
-    return {
-        "at": leaf.at,
-        "field": leaf.field,
-        "operator": leaf.operator,
-        "expected": leaf.expected,
-        "actual": leaf.actual,
-        "passed": leaf.passed,
-        "reason": leaf.reason,
     }

@@ -1,6 +1,7 @@
 """Writes many changed rows in one round trip: Django's `bulk_update` builds a CASE per field and row."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from django.db import connection, models
 
@@ -10,8 +11,8 @@ def write_rows(rows: Collection[models.Model], fields: Sequence[str]) -> None:
     if not rows:
         return
     model = type(next(iter(rows)))
-    columns = [model._meta.get_field(name) for name in fields]
-    key = model._meta.pk
+    columns: list[Any] = [model._meta.get_field(name) for name in fields]
+    key: Any = model._meta.pk
     quote = connection.ops.quote_name
     assignments = ", ".join(f"{quote(column.column)} = %s" for column in columns)
     table, key_column = quote(model._meta.db_table), quote(key.column)

@@ -86,13 +86,14 @@ class DeliverySource:
         if gate is not None and gate.until is not None:
             _put_back(delivery, gate.until)
             return None
-        buckets = limits.limits_for(item.connector, integration, "enrich", None)
-        grant = limits.reserve(buckets, now, holder=str(delivery.pk))
-        wait = grant.at if grant.at is not None and grant.at > now else None
-        if wait is None and gate is not None and gate.needs_probe:
-            wait = circuit.begin_probe(integration.pk, now)
-        if wait is not None:
-            _put_back(delivery, wait)
+        wanted = limits.limits_for(item.connector, integration, "enrich", None)
+        grant = limits.reserve(wanted, now, holder=str(delivery.pk))
+        if grant.at is not None and grant.at > now:
+            _put_back(delivery, grant.at)
+            return None
+        ask_again_at = circuit.begin_probe(integration.pk, now) if gate is not None and gate.needs_probe else None
+        if ask_again_at is not None:
+            _put_back(delivery, ask_again_at)
             return None
         call = Call(
             organization_id=str(organization_id),

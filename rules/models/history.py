@@ -182,8 +182,6 @@ class Step(OrganizationOwned):
     status = models.CharField(max_length=12, choices=StepStatus.choices, default=StepStatus.PENDING)
     # May be claimed from then on; null while it waits for another step, for a person, or has ended.
     due_at = models.DateTimeField(null=True)
-    # A place in a platform's rate limit was reserved for `due_at`: no token is asked for again.
-    has_reserved_slot = models.BooleanField(default=False)
     # What a waiting step waits for: credentials, person, time. And when that wait ends by itself.
     waits_for = models.CharField(max_length=20, blank=True)
     deadline_at = models.DateTimeField(null=True)
