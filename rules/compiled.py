@@ -96,7 +96,7 @@ class OrganizationRules:
             except Exception:  # one that a changed connector no longer fits fails alone
                 log.exception("rule.not_compiled", rule=str(row.rule_id), version=row.number)
         # The same by what the index calls them.
-        self.by_key: dict[Hashable, CompiledRule] = {**self.rules}
+        self.by_key: dict[Hashable, CompiledRule] = {key: rule for key, rule in self.rules.items()}  # noqa: C416
         integrations = {row.name: row.pk for row in Integration.objects.only("id", "name")}
         self.index = RuleIndex(_indexed(rule, integrations) for rule in self.rules.values() if rule.document.listens)
 
