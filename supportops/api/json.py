@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import IO, Any
 
 import orjson
+from django.conf import settings
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -24,8 +25,13 @@ class JsonParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
+        # Django's own limit holds for request.body only, not for what is read as a stream.
+        limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        raw = stream.read(limit + 1)
+        if len(raw) > limit:
+            raise ApiProblem(None, "too_large", f"The body is larger than {limit // 1024} KiB.", status=413)
         try:
-            value = odd_json.loads(stream.read(), strict=True)
+            value = odd_json.loads(raw, strict=True)
         except odd_json.MalformedJson as error:
             where = f" (line {error.line}, column {error.column})" if error.line else ""
             attr = ".".join(error.path) or None

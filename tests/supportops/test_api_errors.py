@@ -134,6 +134,14 @@ def test_a_body_that_cannot_be_kept_is_refused_with_its_place(
     assert says in error["detail"]
 
 
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "big"}])
+def test_a_body_over_the_limit_is_413(world: World, settings: Any, headers: dict[str, str]) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 2048
+    body = '{"a": "' + "x" * 2048 + '"}'
+    answer = world.ada.api.generic("POST", "/api/echo", body, content_type="application/json", headers=headers)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (413, "too_large")
+
+
 def test_odd_but_whole_bodies_are_taken(world: World) -> None:
     body = '{"long": 123456789012345678901234567890, "half": "\\ud83d", "whole": "\\ud83d\\ude00", "text": "ünïcode"}'
     answer = world.ada.api.generic("POST", "/api/echo", body, content_type="application/json; charset=utf-8")

@@ -79,6 +79,19 @@ def test_without_redis_it_is_counted_here(world: World, settings: Any, caplog: p
     assert "counted per process" in caplog.text
 
 
+@pytest.mark.servers
+def test_processes_count_together_in_redis(world: World, settings: Any, valkey_url: str) -> None:
+    settings.REDIS_URL = valkey_url
+    with clock.frozen(AT.replace(second=59)):
+        assert allowed(world.ada.api) == 5
+        throttling.in_process.clear()  # another process, which has counted nothing itself
+        answer = world.ada.api.get(WHO)
+        assert answer.status_code == 429 and 1 <= int(answer["Retry-After"]) <= 60
+    with clock.frozen(AT.replace(minute=1, second=30)):
+        assert allowed(world.ada.api) == 2
+    assert throttling.in_process._counts == {}
+
+
 def test_old_counts_are_dropped() -> None:
     for minute in range(5):
         with clock.frozen(AT + timedelta(minutes=minute)):
