@@ -125,6 +125,13 @@ class BaseIntegration:
     def authorize(self, http: "PlatformClient") -> None:
         """Add what signs our calls in (headers, basic sign-in) to `http`. Called once when connected."""
 
+    def choices(self, kind: str) -> list[dict[str, Any]]:
+        """Return what forms offer for a parameter, as ``[{"id", "name"}]``: channels, boards, agents.
+
+        Raises InvalidInput for a kind that the platform does not have, naming those that it has.
+        """
+        raise InvalidInput(f"{self.name} has no choices of '{kind}'.")
+
     def execute(self, action: Action) -> Result:
         """Validate `action`, call its handler and return the standard answer.
 

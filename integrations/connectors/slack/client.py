@@ -3,10 +3,11 @@
 https://docs.slack.dev/reference/methods, read 2026-11.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from integrations.answers import SAFE_METHODS
 from integrations.connectors.slack.schemas import SlackCredentials
 from integrations.errors import (
     CredentialsRejected,
@@ -164,17 +165,31 @@ class SlackApi:
 
     def find_channel(self, name: str) -> dict[str, Any] | None:
         """Return the channel of that name, None when the bot sees none."""
+        for channel in self.channels():
+            if name in (channel.get("name"), channel.get("name_normalized")):
+                return channel
+        return None
+
+    def channels(self) -> Iterator[dict[str, Any]]:
+        """The channels that the bot sees and that are not archived."""
+        params = {"types": "public_channel,private_channel", "limit": 1000, "exclude_archived": "true"}
+        return self._paged("conversations.list", "channels", params)
+
+    def users(self) -> Iterator[dict[str, Any]]:
+        """The people of the workspace, without bots and those who left."""
+        for user in self._paged("users.list", "members", {"limit": 1000}):
+            if not (user.get("deleted") or user.get("is_bot") or user.get("id") == "USLACKBOT"):
+                yield user
+
+    def _paged(self, method: str, field: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         cursor = ""
         for _ in range(MAX_PAGES):
-            params = {"types": "public_channel,private_channel", "limit": 1000, "exclude_archived": "true"}
-            answer = self.get("conversations.list", {**params, **({"cursor": cursor} if cursor else {})})
-            for channel in answer.get("channels") or []:
-                if name in (channel.get("name"), channel.get("name_normalized")):
-                    return dict(channel)
+            answer = self.get(method, {**params, **({"cursor": cursor} if cursor else {})})
+            yield from answer.get(field) or []
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
-                return None
-        raise NotFound(f"The channel '{name}' is not among the first {MAX_PAGES * 1000}; name it by its id.")
+                return
+        raise NotFound(f"Slack has more than {MAX_PAGES * 1000} {field}: name what you mean by its id.")
 
     def user_id(self, user: str) -> str:
         """Return the id of a person named by id or e-mail address. Raises NotFound."""
@@ -223,8 +238,9 @@ def error_for(code: str, response: "Response", answer: Mapping[str, Any] | None 
     if code in BUSY:
         return Unavailable(message, status_code=status)
     if code == "fatal_error":
-        # "Some aspect of the operation may have succeeded": a message may stand there.
-        return Uncertain(message, status_code=status)
+        # "Some aspect of the operation may have succeeded before the error was raised": a message may stand there.
+        is_write = response.method not in SAFE_METHODS
+        return (Uncertain if is_write else Unavailable)(message, status_code=status, may_have_reached=is_write)
     if code in NOT_THERE:
         return NotFound(message, status_code=status)
     if code in NOT_ALLOWED or code.startswith("restricted_action"):

@@ -209,6 +209,13 @@ class Slack(BaseIntegration):
             message += f" For every action the bot would also need: {', '.join(data['missing_scopes'])}."
         return Result(True, message, data)
 
+    def choices(self, kind: str) -> list[dict[str, Any]]:
+        if kind == "channels":
+            return [{"id": item["id"], "name": f"#{item.get('name')}"} for item in self.api.channels()]
+        if kind == "users":
+            return [{"id": item["id"], "name": item.get("real_name") or item.get("name")} for item in self.api.users()]
+        raise InvalidInput(f"Slack has no choices of '{kind}'. There are: channels, users.")
+
     def send_message(self, data: SendMessage) -> Result:
         body: dict[str, Any] = {"text": data.message} if data.message else {}
         for name in ("blocks", "attachments", "unfurl_links", "unfurl_media", "username", "icon_emoji"):

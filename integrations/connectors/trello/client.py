@@ -54,8 +54,7 @@ class TrelloApi:
         """Return the id of a board named by name, short link or id. Raises NotFound."""
         if is_id(board):
             return board
-        boards = self._all("members", "me", "boards", fields="name,shortLink", filter="open")
-        return _one("board", board, boards, ("name", "shortLink"))
+        return _one("board", board, self.boards(), ("name", "shortLink"))
 
     def list_id(self, name: str, board_id: str) -> str:
         """Return the id of an open list of a board. Raises NotFound."""
@@ -70,7 +69,7 @@ class TrelloApi:
     def label_id(self, label: str, board_id: str) -> str:
         if is_id(label):
             return label
-        labels = self._all("boards", board_id, "labels", fields="name,color", limit=1000)
+        labels = self.labels(board_id)
         try:
             return _one("label", label, labels, ("name",))
         except NotFound:
@@ -84,9 +83,18 @@ class TrelloApi:
             if is_id(member):
                 ids.append(member)
                 continue
-            known = self._all("boards", board_id, "members", fields="username,fullName")
-            ids.append(_one("member", member.lstrip("@"), known, ("username", "fullName")))
+            ids.append(_one("member", member.lstrip("@"), self.members(board_id), ("username", "fullName")))
         return ids
+
+    def boards(self) -> list[Json]:
+        """The open boards that the token's person is a member of."""
+        return self._all("members", "me", "boards", fields="name,shortLink", filter="open")
+
+    def labels(self, board_id: str) -> list[Json]:
+        return self._all("boards", board_id, "labels", fields="name,color", limit=1000)
+
+    def members(self, board_id: str) -> list[Json]:
+        return self._all("boards", board_id, "members", fields="username,fullName")
 
     def board_of_list(self, list_id: str) -> str:
         return str(self.get("lists", list_id, fields="idBoard")["idBoard"])

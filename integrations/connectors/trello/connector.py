@@ -166,6 +166,24 @@ class Trello(BaseIntegration):
             {"account": Account(actor_id=str(member["id"])), "username": member.get("username")},
         )
 
+    def choices(self, kind: str) -> list[dict[str, Any]]:
+        if kind == "boards":
+            return [{"id": item["id"], "name": item["name"]} for item in self.api.boards()]
+        if kind == "lists":
+            # Of all boards, since the form does not say which.
+            boards = self.api.get("members", "me", "boards", fields="name", filter="open", lists="open")
+            return [
+                {"id": item["id"], "name": f"{board['name']}: {item['name']}"}
+                for board in boards
+                for item in board.get("lists") or []
+            ]
+        if kind == "labels":
+            labels = self.api.labels(self._board(None))
+            return [{"id": item["id"], "name": item.get("name") or item.get("color")} for item in labels]
+        if kind == "users":
+            return [{"id": item["id"], "name": item["fullName"]} for item in self.api.members(self._board(None))]
+        raise InvalidInput(f"Trello has no choices of '{kind}'. There are: boards, labels, lists, users.")
+
     def create_card(self, data: CreateCard) -> Result:
         list_id, board_id = self._place(data)
         body: Json = {

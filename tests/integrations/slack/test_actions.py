@@ -475,6 +475,21 @@ def test_credentials_that_are_none_are_refused(credentials: dict[str, Any]) -> N
         slack.connect(Slack, credentials)
 
 
+# --- what forms offer -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("kind", "offered"),
+    [
+        ("channels", [{"id": "C024BE91L", "name": "#support"}]),
+        ("users", [{"id": "U2147483697", "name": "Ada Byron"}]),
+    ],
+)
+def test_forms_can_offer_choices(kind: str, offered: list[dict[str, str]]) -> None:
+    with FakePlatform.of("slack", f"choices_{kind}__200") as slack:
+        assert slack.connect(Slack, BOT).choices(kind) == offered
+    with FakePlatform([]) as slack, pytest.raises(InvalidInput, match="channels, users"):
+        slack.connect(Slack, BOT).choices("moods")
+
+
 # --- limits ---------------------------------------------------------------------------------------------------
 def buckets(action: str, parameters: dict[str, Any]) -> dict[str, str]:
     data = Slack.action_spec(action).model.model_validate(parameters)

@@ -351,6 +351,18 @@ def test_the_connection_test_says_who_we_are() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "last"),
+    [("boards", "Support"), ("lists", "Support: Done"), ("labels", "vip"), ("users", "Bo Diddley")],
+)
+def test_forms_can_offer_choices(kind: str, last: str) -> None:
+    with FakePlatform.of("trello", f"choices_{kind}__200") as trello:
+        offered = trello.connect(Trello, CREDENTIALS, {"default_board": BOARD}).choices(kind)
+    assert offered[-1]["name"] == last and len(offered[-1]["id"]) == 24
+    with FakePlatform([]) as trello, pytest.raises(InvalidInput, match="boards, labels, lists, users"):
+        trello.connect(Trello, CREDENTIALS).choices("moods")
+
+
+@pytest.mark.parametrize(
     "credentials",
     [
         {},
