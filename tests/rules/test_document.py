@@ -1,0 +1,400 @@
+"""The rule document, read as a manual: what can be written, and what is said of what cannot, at which place."""
+
+import json
+from typing import Annotated, Any, Literal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, Field
+
+from integrations import registry
+from integrations.base import BaseIntegration
+from integrations.errors import InvalidInput
+from integrations.specs import READS, ActionSpec, Encode, EventSpec, Mrkdwn
+from rules.catalogue import KnownIntegration
+from rules.checking import Checked, check
+from rules.document import RuleDocument
+from rules.problems import Problem
+
+
+class Ticket(BaseModel):
+    id: int
+    subject: str
+    is_vip: bool = False
+    priority: int | None = None
+
+
+class TicketPayload(BaseModel):
+    ticket: Ticket
+
+
+class Send(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    channel: str
+    message: Mrkdwn = ""
+    count: int = 1
+    tone: Literal["kind", "short"] = "kind"
+    nested: dict[str, list[int]] = {}
+
+
+class Get(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    url: Annotated[str, Encode("url")]
+    timeout: float = Field(30, gt=0)
+
+
+class Desk(BaseIntegration):
+    key, name = "desk", "Desk"
+    events = [
+        EventSpec("ticket.created", subject="ticket", model=TicketPayload),
+        EventSpec("ticket.solved", subject="ticket"),
+    ]
+
+
+class Chat(BaseIntegration):
+    key, name = "chat", "Chat"
+    actions = [ActionSpec("send_message", "", model=Send, handler="send", effect=READS)]
+
+
+class Web(BaseIntegration):
+    key, name = "web", "Web"
+    is_generic = True
+    actions = [ActionSpec("http_request", "", model=Get, handler="get", effect=READS)]
+
+
+class World:
+    """A catalogue without a database."""
+
+    def __init__(self, *integrations: KnownIntegration) -> None:
+        self.integrations = list(integrations)
+        self.environments = ["dev", "prod"]
+
+    def connector(self, platform: str) -> type[BaseIntegration]:
+        for connector in (Desk, Chat, Web):
+            if connector.key == platform:
+                return connector
+        raise registry.UnknownPlatform(platform, ["chat", "desk", "web"])
+
+    def action(self, platform: str, action: str) -> tuple[type[BaseIntegration], ActionSpec]:
+        if not platform:
+            if action == "http_request":
+                return Web, Web.actions[0]
+            raise InvalidInput(f"There is no action '{action}' without a platform. Name the step's `platform`.")
+        connector = self.connector(platform)
+        return connector, connector.action_spec(action)
+
+
+ONE_CHAT = World(KnownIntegration("0190", "acme chat", "chat", None), KnownIntegration("0191", "acme", "desk", None))
+SEND: dict[str, Any] = {"platform": "chat", "action": "send_message", "parameters": {"channel": "#urgent"}}
+TRIGGER: dict[str, Any] = {"platform": "desk", "event": "ticket.created"}
+
+
+def rule(*steps: Any, **more: Any) -> dict[str, Any]:
+    return {"name": "A rule", "trigger": TRIGGER, "actions": list(steps) or [SEND], **more}
+
+
+def send(**parameters: Any) -> dict[str, Any]:
+    return {**SEND, "parameters": {"channel": "#urgent", **parameters}}
+
+
+def checked(document: Any, world: World = ONE_CHAT) -> Checked:
+    return check(document, world)
+
+
+def problem(document: Any, world: World = ONE_CHAT) -> Problem:
+    """Return the only problem of a document."""
+    found = checked(document, world)
+    assert len(found.problems) == 1, found.problems
+    return found.problems[0]
+
+
+# --- what can be written --------------------------------------------------------------------------------------
+
+ESCALATE = rule(
+    {
+        "id": "get-runbook",
+        "action": "http_request",
+        "parameters": {"url": "https://wiki.example.com/runbooks/{{ ticket.id }}", "timeout": 30},
+        "on_failure": "continue",
+        "retry": {"attempts": 3, "base": "2s", "factor": 2, "cap": "5m"},
+        "strict": True,
+        "timeout": "20s",
+    },
+    {
+        "id": "page",
+        "platform": "chat",
+        "integration": "acme chat",
+        "action": "send_message",
+        "condition": "{{ steps.get-runbook.failed || inputs.severity == 'critical' }}",
+        "parameters": {"channel": "#{{ env.REGION }}", "message": "{{ticket.subject}}", "count": "{{ ticket.id }}"},
+        "on_uncertain": "retry",
+        "optional": True,
+    },
+    trigger={**TRIGGER, "integration": "acme", "environment": "prod", "conditions": {"subject": {"contains": "refund"}}},
+    inputs={"severity": {"type": "string", "default": "low", "required": False}},
+    description="Wakes somebody.",
+    enabled=False,
+    late="skip",
+    concurrency={"mode": "parallel"},
+)
+
+
+def test_a_whole_document() -> None:
+    found = checked(ESCALATE)
+    assert (found.problems, found.warnings) == ([], [])
+    assert isinstance(found.document, RuleDocument)
+    assert [name for name, _ in found.document.named_steps()] == ["get-runbook", "page"]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"steps": [SEND]},
+        {"name": "By hand", "actions": [SEND]},
+        {"actions": [SEND], "trigger": {"platform": "manual"}},
+        rule(trigger={"platform": "desk", "event": ["ticket.created", "ticket.solved"]}),
+        rule(trigger={"platform": "desk", "event": "*"}),
+        rule(send(message="{{ ticket.subject }}"), trigger={"platform": "desk", "event": "*"}),
+        {"steps": [send(message="{{ inputs.whatever }}")]},
+        rule({**SEND, "condition": True}),
+        rule({**SEND, "condition": "ticket.is_vip"}),
+    ],
+)
+def test_the_short_forms(document: dict[str, Any]) -> None:
+    assert checked(document).problems == []
+
+
+def test_steps_without_an_id_are_named_by_their_place() -> None:
+    found = checked({"steps": [SEND, {**SEND, "id": "b"}, send(message="{{ steps.step-1.output }}")]})
+    assert found.problems == []
+    assert found.document is not None
+    assert [name for name, _ in found.document.named_steps()] == ["step-1", "b", "step-3"]
+
+
+# --- problems, each at its place ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("document", "attr", "said"),
+    [
+        # trigger
+        (rule(trigger={**TRIGGER, "platform": "dsk"}), "trigger.platform", "desk"),
+        (rule(trigger={**TRIGGER, "event": "ticket.creatd"}), "trigger.event", "did you mean 'ticket.created'?"),
+        (rule(trigger={**TRIGGER, "event": ["ticket.solved", "x"]}), "trigger.event.1", "ticket.created"),
+        (rule(trigger={"platform": "desk"}), "trigger.event", "which event"),
+        (rule(trigger={**TRIGGER, "environment": "prd"}), "trigger.environment", "did you mean 'prod'?"),
+        (rule(trigger={**TRIGGER, "conditions": {"subject": {"containz": "x"}}}), "trigger.conditions", "contains"),
+        (rule(trigger={**TRIGGER, "integration": "acme chat"}), "trigger.integration", "not on desk"),
+        # steps
+        (rule({**SEND, "platform": "chta"}), "actions.0.platform", "chat"),
+        (rule({**SEND, "action": "send_mesage"}), "actions.0.action", "send_message"),
+        (rule({"action": "http_reqest", "parameters": {}}), "actions.0.action", "http_reqest"),
+        (rule({**SEND, "id": "a"}, {**SEND, "id": "a"}), "actions.1.id", "unique"),
+        (rule({**SEND, "id": "step-2"}, SEND), "actions.1.id", "unique"),
+        (rule({**SEND, "id": "a b"}), "actions.0.id", ""),
+        (rule({**SEND, "on_failure": "ignore"}), "actions.0.on_failure", "abort"),
+        (rule({**SEND, "retry": {"attempts": 0}}), "actions.0.retry.attempts", "1"),
+        (rule({**SEND, "retry": {"attemps": 3}}), "actions.0.retry.attemps", "did you mean 'attempts'?"),
+        (rule({**SEND, "retry": {"base": "soon"}}), "actions.0.retry.base", "2s"),
+        (rule({**SEND, "paramters": {}}), "actions.0.paramters", "did you mean 'parameters'?"),
+        (rule(actions=[]), "actions", "at least one"),
+        (rule(steps=[SEND]), "actions", "one of them"),
+        (rule(actions="x"), "actions", "list"),
+        (rule("x"), "actions.0", ""),
+        # parameters
+        (rule({**SEND, "parameters": {}}), "actions.0.parameters.channel", "required"),
+        (rule(send(chanel="x")), "actions.0.parameters.chanel", "did you mean 'channel'?"),
+        (rule(send(count="many")), "actions.0.parameters.count", "integer"),
+        (rule(send(tone="loud")), "actions.0.parameters.tone", "kind"),
+        (rule(send(nested={"a": [1, "x"]})), "actions.0.parameters.nested.a.1", "integer"),
+        (rule({"action": "http_request", "parameters": {"url": "u", "timeout": 0}}), "actions.0.parameters.timeout", "0"),
+        # expressions
+        (rule(send(message="x {{ ticket.subject + }}")), "actions.0.parameters.message", "line 1, column 22"),
+        (rule(send(message="a\n{{ tikcet.id }}")), "actions.0.parameters.message", "line 2, column 4"),
+        (rule(send(message="{{ steps.nope.output }}")), "actions.0.parameters.message", "no step 'nope'"),
+        (rule(send(message="{{ steps.step-1.output }}")), "actions.0.parameters.message", "has not run yet"),
+        (rule(send(message="{{ steps.b.output }}"), {**SEND, "id": "b"}), "actions.0.parameters.message", "not run yet"),
+        (rule(send(nested={"a": "{{ nope }}"})), "actions.0.parameters.nested.a", "no 'nope'"),
+        (rule(send(message="{{ ticket.subject > 3 }}")), "actions.0.parameters.message", "cannot be applied to text"),
+        (rule({**SEND, "condition": "{{ ticket.subject == }}"}), "actions.0.condition", "ends where a value"),
+        (rule({**SEND, "condition": "{{ steps.b.failed }}"}, {**SEND, "id": "b"}), "actions.0.condition", "not run yet"),
+        (
+            rule(send(message="{{ inputs.sevrity }}"), inputs={"severity": {}}),
+            "actions.0.parameters.message",
+            "did you mean 'severity'?",
+        ),
+        # the whole
+        (rule(concurency={}), "concurency", "did you mean 'concurrency'?"),
+        (rule(late="maybe"), "late", "run"),
+        (rule(name="a\x00b"), "name", "u0000"),
+        (rule(send(message="a\x00b")), "actions.0.parameters.message", "u0000"),
+        (rule(send(**{"a\x00": 1})), "actions.0.parameters", "u0000"),
+        (rule({**SEND, "parameters": {1: 2}}), "actions.0.parameters", "1"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(document: dict[str, Any], attr: str, said: str) -> None:
+    found = checked(document)
+    assert found.problems, "nothing was found"
+    at = [item.attr for item in found.problems]
+    assert any(place == attr or place.startswith(f"{attr}.") for place in at), at
+    assert said in " ".join(item.detail for item in found.problems)
+
+
+def test_the_list_is_called_as_the_author_called_it() -> None:
+    bad = {**SEND, "parameters": {}}
+    assert problem({"steps": [bad]}).attr == "steps.0.parameters.channel"
+    assert problem({"actions": [bad]}).attr == "actions.0.parameters.channel"
+
+
+def test_everything_that_is_wrong_is_said_at_once() -> None:
+    document = rule(
+        send(message="{{ nope }}", extra=1),
+        {**SEND, "id": "b", "action": "sing"},
+        trigger={**TRIGGER, "event": "x"},
+    )
+    assert {item.attr for item in checked(document).problems} == {
+        "trigger.event",
+        "actions.0.parameters.message",
+        "actions.0.parameters.extra",
+        "actions.1.action",
+    }
+
+
+def test_a_template_is_checked_after_rendering_and_missing_fields_before() -> None:
+    assert checked(rule(send(count="{{ ticket.id }}", tone="{{ ticket.subject }}"))).problems == []
+    found = problem(rule({**SEND, "parameters": {"count": "{{ ticket.id }}"}}))
+    assert found.attr == "actions.0.parameters.channel"
+    mixed = rule(send(count="{{ ticket.id }}", tone="loud"))
+    assert problem(mixed).attr == "actions.0.parameters.tone"
+
+
+# --- not available yet ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("document", "attr"),
+    [
+        (rule({"id": "a", "wait": {"for": "2h"}}), "actions.0.wait"),
+        (rule(SEND, {"approval": {}}), "actions.1.approval"),
+        (rule({"rule": "Other"}), "actions.0.rule"),
+        (rule({"for_each": "{{ ticket.tags }}", **SEND}), "actions.0.for_each"),
+        (rule({"action": "shell_script", "parameters": {"script": "ls"}}), "actions.0.action"),
+        (rule({"action": "python_script", "parameters": {}}), "actions.0.action"),
+        (rule(trigger={"platform": "schedule"}), "trigger.platform"),
+        (rule({**SEND, "id": "a"}, {**SEND, "needs": ["a"]}), "actions.1.needs"),
+        (rule(concurrency={"key": "ticket.id", "mode": "queued"}), "concurrency.mode"),
+    ],
+)
+def test_what_comes_later_says_so(document: dict[str, Any], attr: str) -> None:
+    found = problem(document)
+    assert (found.attr, "not available yet" in found.detail) == (attr, True)
+
+
+# --- integrations ---------------------------------------------------------------------------------------------
+
+
+def test_an_integration_that_does_not_exist_yet_is_a_warning() -> None:
+    found = checked(rule(), World())
+    assert found.problems == []
+    assert "actions.0" in found.warnings[0].attr
+    named = checked(rule({**SEND, "integration": "acme caht"}))
+    assert named.problems == []
+    assert "did you mean 'acme chat'?" in named.warnings[0].detail
+
+
+def test_among_several_one_has_to_be_named() -> None:
+    world = World(*(KnownIntegration(str(n), f"chat {n}", "chat", None) for n in range(2)))
+    assert problem(rule(), world).attr == "actions.0.integration"
+    for reference in ("chat 1", "1"):
+        assert checked(rule({**SEND, "integration": reference}), world).problems == []
+
+
+def test_one_for_each_environment_is_not_ambiguous() -> None:
+    world = World(KnownIntegration("1", "a", "chat", "dev"), KnownIntegration("2", "b", "chat", "prod"))
+    assert checked(rule(), world).problems == []
+
+
+def test_an_integration_of_another_platform_is_no_use() -> None:
+    assert problem(rule({**SEND, "integration": "acme"})).attr == "actions.0.integration"
+
+
+# --- whatever is handed in ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("odd", [None, [], "x", 4, True, {}, {"": {}}, {"trigger": None}, {"actions": {}}])
+def test_what_is_no_document_is_refused(odd: object) -> None:
+    assert checked(odd).problems
+
+
+def test_huge_and_deep_documents_are_refused() -> None:
+    assert checked(rule(send(message="x" * 300_000))).problems[0].code == "too_large"
+    deep: Any = "{{ ticket.id }}"
+    for _ in range(3_000):
+        deep = [deep]
+    assert checked(rule(send(nested=deep))).problems
+    assert checked(rule(*[SEND] * 500)).problems
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("{{ ticket.id }}"),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.text(max_size=6) | st.integers() | st.none(), inner, max_size=3),
+    max_leaves=8,
+)
+SPOTS: list[tuple[str | int, ...]] = [
+    *((name,) for name in ESCALATE),
+    ("gate",),
+    ("environment",),
+    *(("trigger", name) for name in ("platform", "event", "integration", "environment", "conditions")),
+    ("concurrency", "mode"),
+    ("concurrency", "key"),
+    ("inputs", "severity"),
+    ("inputs", "severity", "type"),
+    *(("actions", 0, name) for name in ESCALATE["actions"][0]),
+    *(("actions", 1, name) for name in ("condition", "integration", "needs", "wait", "approval", "for_each")),
+    ("actions", 0, "retry", "base"),
+    ("actions", 0, "retry", "attempts"),
+    ("actions", 1, "parameters", "count"),
+    ("actions", 1, "parameters", "message"),
+]
+
+
+def with_part(spot: tuple[str | int, ...], part: Any) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(json.dumps(ESCALATE))
+    inside: Any = document
+    for name in spot[:-1]:
+        inside = inside[name]
+    inside[spot[-1]] = part
+    return document
+
+
+@given(JSON)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_value_gives_problems_and_never_an_exception(value: Any) -> None:
+    found = checked(value)
+    assert all(isinstance(item.attr, str) and item.code and item.detail for item in found.problems)
+
+
+@given(st.sampled_from(SPOTS), JSON, st.sampled_from(SPOTS), JSON)
+@settings(deadline=None, max_examples=600, suppress_health_check=[HealthCheck.too_slow])
+def test_odd_values_anywhere_give_problems_and_never_an_exception(
+    spot: tuple[str | int, ...], part: Any, other: tuple[str | int, ...], another: Any
+) -> None:
+    document = with_part(spot, part)
+    inside: Any = document
+    for name in other[:-1]:
+        if isinstance(inside, dict) and name in inside:
+            inside = inside[name]
+        elif isinstance(inside, list) and isinstance(name, int) and name < len(inside):
+            inside = inside[name]
+    if isinstance(inside, dict):
+        inside[other[-1]] = another
+    found = checked(document)
+    assert all(isinstance(item.attr, str) and item.code and item.detail for item in found.problems + found.warnings)
+    if not found.problems:
+        # What was let through can be read again and again.
+        assert found.document is not None
+        assert RuleDocument.model_validate(document) == found.document
