@@ -18,7 +18,9 @@ from rules.catalogue import Catalogue
 from rules.conditions import ConditionErrors, compile_conditions, doubts
 from rules.document import RuleDocument, StepDocument
 from rules.expressions import ExpressionError, Roots, compile_condition, compile_template, has_expression
+from rules.inputs import fits
 from rules.problems import Problem
+from rules.rendering import check_hosts
 from supportops import odd_json
 
 MOST_BYTES = 256 * 1024
@@ -70,6 +72,7 @@ class _Checker:
             return
         self._trigger()
         self._environment("environment", self.document.environment)
+        self._inputs()
         steps = self.document.named_steps()
         if not steps:
             self._problem("actions", "required", "A rule needs at least one step in `actions` (or `steps`).")
@@ -134,6 +137,13 @@ class _Checker:
         for doubt in doubts(node):
             self._warning(".".join(("trigger.conditions", *map(str, doubt.path))), "never_equal", doubt.message)
 
+    def _inputs(self) -> None:
+        for name, spec in (self.document.inputs or {}).items():
+            if spec.default is not None and not fits(spec.default, spec.type):
+                found = type(spec.default).__name__
+                detail = f"The default of '{name}' must be {spec.type}, not {found}."
+                self._problem(f"inputs.{name}.default", "invalid", detail)
+
     # --- steps ------------------------------------------------------------------------------------------------
     def _step(self, at: str, step: StepDocument, before: Sequence[str], after: Sequence[str]) -> None:
         roots = Roots(
@@ -146,9 +156,14 @@ class _Checker:
         if step.condition_text is not None:
             self._expression(f"{at}.condition", lambda: compile_condition(step.condition_text or "", roots))
         self._needs(at, step, before, after)
+        compiles = len(self.problems)
         for path, text in _texts(step.parameters, ()):
             where = ".".join((f"{at}.parameters", *map(str, path)))
             self._expression(where, lambda text=text: compile_template(text, roots))
+        for path in _keys_with_expressions(step.parameters, ()):
+            where = ".".join((f"{at}.parameters", *map(str, path)))
+            detail = "An expression cannot stand in a name, only in a value: names are taken as they are typed."
+            self._problem(where, "expression_in_key", detail)
         try:
             connector, spec = self.catalogue.action(step.platform or "", step.action)
         except IntegrationError as error:
@@ -158,7 +173,15 @@ class _Checker:
             self._step_integration(at, step, connector)
         elif step.integration is not None:
             self._problem(f"{at}.integration", "not_needed", f"'{step.action}' needs no integration: leave it out.")
+        if compiles == len(self.problems):
+            self._hosts(at, step, spec)
         self._parameters(at, step, spec)
+
+    def _hosts(self, at: str, step: StepDocument, spec: ActionSpec) -> None:
+        try:
+            check_hosts(step.parameters, spec.model)
+        except ExpressionError as error:
+            self._problem(f"{at}.{error.at}", error.code, error.message)
 
     def _unknown_action(self, at: str, step: StepDocument, error: IntegrationError) -> None:
         is_platform = bool(step.platform)
@@ -302,6 +325,9 @@ def _not_yet(typed: Mapping[str, Any]) -> Iterator[Problem]:
     if isinstance(trigger, Mapping) and trigger.get("platform") in _LATER_TRIGGERS:
         detail = f"The trigger '{trigger['platform']}' is not available yet. Use a platform's events or `manual`."
         yield Problem("trigger.platform", "not_available", detail)
+    if typed.get("gate") is True:
+        detail = "`gate` is not available yet: the outcome of an event does not wait for single rules."
+        yield Problem("gate", "not_available", detail)
     concurrency = typed.get("concurrency")
     if isinstance(concurrency, Mapping) and concurrency.get("mode", "parallel") != "parallel":
         detail = f"The mode '{concurrency['mode']}' is not available yet; runs go side by side (`parallel`)."
@@ -399,7 +425,21 @@ def _holds_expression(value: Any) -> bool:
 
 
 def _texts(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], str]]:
-    return ((where, part) for where, part in _walk(value, path) if isinstance(part, str))
+    """Yield the texts among values; keys are no values."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _texts(part, (*path, key))
+    elif isinstance(value, (list, tuple)):
+        for place, part in enumerate(value):
+            yield from _texts(part, (*path, place))
+
+
+def _keys_with_expressions(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    for where, part in _walk(value, path):
+        if isinstance(part, Mapping):
+            yield from ((*where, key) for key in part if has_expression(key))
 
 
 def _walk(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:

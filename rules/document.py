@@ -119,6 +119,7 @@ class RuleDocument(_Part):
     concurrency: Concurrency = Field(default_factory=Concurrency)
     inputs: dict[str, Input] | None = None
     late: Literal["run", "skip"] = "run"
+    gate: bool = False
     environment: str | None = Field(None, max_length=63)
     steps: list[StepDocument] | None = Field(None, max_length=MOST_STEPS)
     actions: list[StepDocument] | None = Field(None, max_length=MOST_STEPS)

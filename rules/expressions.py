@@ -188,9 +188,12 @@ def _template(text: str, roots: Roots) -> Template:
 
 @lru_cache(maxsize=4096)
 def _condition(text: str, roots: Roots) -> Condition:
-    stripped = text.strip()
-    if not stripped.startswith("{{"):
-        return Condition(text, roots, _expression(text, 0, len(text), roots))
+    if not text.strip().startswith("{{"):
+        try:
+            return Condition(text, roots, _expression(text, 0, len(text), roots))
+        except ExpressionError:
+            if "{{" not in text:
+                raise
     template = _template(text, roots)
     expressions = [part for part in template.parts if isinstance(part, _Expression)]
     if len(expressions) != 1 or any(isinstance(part, str) and part.strip() for part in template.parts):

@@ -33,7 +33,7 @@ def checked_inputs(declared: Mapping[str, Input] | None, given: Mapping[str, Any
         value = given.get(name, spec.default)
         if value is None and spec.required:
             problems.append(Problem(f"inputs.{name}", "required", f"The input '{name}' is required ({spec.type})."))
-        elif value is not None and not _fits(value, spec.type):
+        elif value is not None and not fits(value, spec.type):
             found = type(value).__name__
             problems.append(Problem(f"inputs.{name}", "invalid", f"'{name}' must be {spec.type}, not {found}."))
         inputs[name] = value
@@ -42,7 +42,8 @@ def checked_inputs(declared: Mapping[str, Input] | None, given: Mapping[str, Any
     return inputs
 
 
-def _fits(value: Any, kind: str) -> bool:
+def fits(value: Any, kind: str) -> bool:
+    """Return whether a value is of one of the types that an input can have."""
     if isinstance(value, bool):
         return kind == "boolean"
     return isinstance(value, _TYPES[kind])

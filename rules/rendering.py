@@ -60,7 +60,7 @@ def render(
     and for event data that chooses the host of a request which carries credentials.
     """
     place = place_of_model(model)
-    refuse_host_of_strangers(parameters, place)
+    _refuse_host_of_strangers(parameters, place)
     rendering = _Rendering(context, strict)
     value = _value(parameters, place, (), rendering)
     return Rendered(value, rendering.warnings)
@@ -80,7 +80,15 @@ def templates_of(parameters: Any, roots: Roots, report: Callable[[Path, Expressi
     return found
 
 
-def refuse_host_of_strangers(parameters: Any, place: Place) -> None:
+def check_hosts(parameters: Any, model: type[BaseModel] | None) -> None:
+    """Raise ExpressionError, with `at`, where event data would choose the host of a request with credentials.
+
+    For documents being saved, all of whose expressions compile; `render` asks the same again.
+    """
+    _refuse_host_of_strangers(parameters, place_of_model(model))
+
+
+def _refuse_host_of_strangers(parameters: Any, place: Place) -> None:
     """Raise ExpressionError where event data chooses the host of a request that carries credentials."""
     for path, text, at in _placed_texts(parameters, place, ()):
         if at.encode != "url" or not has_expression(text):

@@ -44,6 +44,7 @@ class Get(BaseModel):
 
     url: Annotated[str, Encode("url")]
     timeout: float = Field(30, gt=0)
+    headers: Annotated[dict[str, str], Encode("header")] = {}
 
 
 class Desk(BaseIntegration):
@@ -133,7 +134,12 @@ ESCALATE = rule(
         "on_uncertain": "retry",
         "optional": True,
     },
-    trigger={**TRIGGER, "integration": "acme", "environment": "prod", "conditions": {"subject": {"contains": "refund"}}},
+    trigger={
+        **TRIGGER,
+        "integration": "acme",
+        "environment": "prod",
+        "conditions": {"subject": {"contains": "refund"}},
+    },
     inputs={"severity": {"type": "string", "default": "low", "required": False}},
     description="Wakes somebody.",
     enabled=False,
@@ -210,22 +216,37 @@ def test_steps_without_an_id_are_named_by_their_place() -> None:
         (rule(send(count="many")), "actions.0.parameters.count", "integer"),
         (rule(send(tone="loud")), "actions.0.parameters.tone", "kind"),
         (rule(send(nested={"a": [1, "x"]})), "actions.0.parameters.nested.a.1", "integer"),
-        (rule({"action": "http_request", "parameters": {"url": "u", "timeout": 0}}), "actions.0.parameters.timeout", "0"),
+        (
+            rule({"action": "http_request", "parameters": {"url": "u", "timeout": 0}}),
+            "actions.0.parameters.timeout",
+            "0",
+        ),
         # expressions
         (rule(send(message="x {{ ticket.subject + }}")), "actions.0.parameters.message", "line 1, column 22"),
         (rule(send(message="a\n{{ tikcet.id }}")), "actions.0.parameters.message", "line 2, column 4"),
         (rule(send(message="{{ steps.nope.output }}")), "actions.0.parameters.message", "no step 'nope'"),
         (rule(send(message="{{ steps.step-1.output }}")), "actions.0.parameters.message", "has not run yet"),
-        (rule(send(message="{{ steps.b.output }}"), {**SEND, "id": "b"}), "actions.0.parameters.message", "not run yet"),
+        (
+            rule(send(message="{{ steps.b.output }}"), {**SEND, "id": "b"}),
+            "actions.0.parameters.message",
+            "not run yet",
+        ),
         (rule(send(nested={"a": "{{ nope }}"})), "actions.0.parameters.nested.a", "no 'nope'"),
         (rule(send(message="{{ ticket.subject > 3 }}")), "actions.0.parameters.message", "cannot be applied to text"),
         (rule({**SEND, "condition": "{{ ticket.subject == }}"}), "actions.0.condition", "ends where a value"),
-        (rule({**SEND, "condition": "{{ steps.b.failed }}"}, {**SEND, "id": "b"}), "actions.0.condition", "not run yet"),
+        (
+            rule({**SEND, "condition": "{{ steps.b.failed }}"}, {**SEND, "id": "b"}),
+            "actions.0.condition",
+            "not run yet",
+        ),
         (
             rule(send(message="{{ inputs.sevrity }}"), inputs={"severity": {}}),
             "actions.0.parameters.message",
             "did you mean 'severity'?",
         ),
+        (rule({**SEND, "condition": "yes {{ true }}"}), "actions.0.condition", "one expression"),
+        (rule(send(nested={"{{ ticket.id }}": [1]})), "actions.0.parameters.nested.{{ ticket.id }}", "in a name"),
+        (rule(inputs={"n": {"type": "integer", "default": "x"}}), "inputs.n.default", "must be integer"),
         # the whole
         (rule(concurency={}), "concurency", "did you mean 'concurrency'?"),
         (rule(late="maybe"), "late", "run"),
@@ -271,6 +292,16 @@ def test_a_template_is_checked_after_rendering_and_missing_fields_before() -> No
     assert problem(mixed).attr == "actions.0.parameters.tone"
 
 
+def test_data_of_an_event_does_not_choose_where_credentials_go() -> None:
+    def get(url: str, **headers: str) -> dict[str, Any]:
+        return rule({"action": "http_request", "parameters": {"url": url, "headers": headers}})
+
+    found = problem(get("https://{{ ticket.subject }}/x", Authorization="Bearer abc"))
+    assert (found.attr, found.code) == ("actions.0.parameters.url", "host_from_event")
+    assert checked(get("https://{{ ticket.subject }}/x", Accept="text/plain")).problems == []
+    assert checked(get("https://{{ env.HOST }}/{{ ticket.subject }}", Authorization="Bearer abc")).problems == []
+
+
 # --- not available yet ----------------------------------------------------------------------------------------
 
 
@@ -286,6 +317,7 @@ def test_a_template_is_checked_after_rendering_and_missing_fields_before() -> No
         (rule(trigger={"platform": "schedule"}), "trigger.platform"),
         (rule({**SEND, "id": "a"}, {**SEND, "needs": ["a"]}), "actions.1.needs"),
         (rule(concurrency={"key": "ticket.id", "mode": "queued"}), "concurrency.mode"),
+        (rule(gate=True), "gate"),
     ],
 )
 def test_what_comes_later_says_so(document: dict[str, Any], attr: str) -> None:
@@ -340,8 +372,10 @@ def test_huge_and_deep_documents_are_refused() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("{{ ticket.id }}"),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.text(max_size=6) | st.integers() | st.none(), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=6) | st.integers() | st.none(), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 SPOTS: list[tuple[str | int, ...]] = [
@@ -386,9 +420,8 @@ def test_odd_values_anywhere_give_problems_and_never_an_exception(
     document = with_part(spot, part)
     inside: Any = document
     for name in other[:-1]:
-        if isinstance(inside, dict) and name in inside:
-            inside = inside[name]
-        elif isinstance(inside, list) and isinstance(name, int) and name < len(inside):
+        is_item = isinstance(inside, list) and isinstance(name, int) and name < len(inside)
+        if is_item or (isinstance(inside, dict) and name in inside):
             inside = inside[name]
     if isinstance(inside, dict):
         inside[other[-1]] = another
