@@ -263,7 +263,14 @@ WHITENOISE_USE_FINDERS = True
 LOG_LEVEL = env.str("SUPPORTOPS_LOG_LEVEL", default="INFO")
 LOG_DIR = DATA_DIR / "logs"
 LOGGING_CONFIG = "supportops.logs.configure"
-LOGGING: dict[str, Any] = {"level": LOG_LEVEL, "directory": str(LOG_DIR)}
+LOGGING: dict[str, Any] = {
+    "level": LOG_LEVEL,
+    "directory": str(LOG_DIR),
+    # A file that has grown so far is turned over; so many older ones are kept. 0 files: only the console.
+    "megabytes": env.float("SUPPORTOPS_LOG_MEGABYTES", default=20),
+    "files": env.int("SUPPORTOPS_LOG_FILES", default=5),
+    "integration_debug": INTEGRATION_DEBUG,
+}
 
 # --- mail ---------------------------------------------------------------------------------------------------
 EMAIL_CONFIG = env.email_url("SUPPORTOPS_EMAIL_URL", default="consolemail://")
