@@ -89,9 +89,10 @@ def install(group: str, *, is_needed: bool = True) -> bool:
     wanted = ["--require-hashes", "-r", str(requirements)]
     uv = shutil.which("uv")
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", *wanted]
-    if (uv is not None and run([uv, "pip", "install", "--quiet", "--python", str(PYTHON), *wanted])) or (
-        has_pip() and run(pip)
-    ):
+    if (
+        uv is not None
+        and run([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(PYTHON), *wanted])
+    ) or (has_pip() and run(pip)):
         installed.write_text(digest)
         return True
     if is_needed:

@@ -59,7 +59,7 @@ def test_the_embedded_default_from_its_first_start_to_its_end(instance: Instance
     # It starts again with the same data, and makes no second organization.
     instance.again()
     instance.wait_until_ready(times=2)
-    assert instance.said.count("Password ") == 1
+    assert instance.said.count("Password  ") == 1
 
     # SIGTERM ends everything.
     instance.remember()

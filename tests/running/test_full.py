@@ -76,7 +76,7 @@ def test_the_production_shape_from_its_first_start_to_its_end(instance: Instance
     wait_for(lambda: not instance.left(), 5, f"the end of all processes, left: {instance.left()}")
     instance.again()
     instance.wait_until_ready(times=2)
-    assert instance.said.count("Password ") == 1
+    assert instance.said.count("Password  ") == 1
 
     instance.remember()
     assert instance.stop() == 0
