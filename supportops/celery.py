@@ -100,8 +100,6 @@ app.conf.update(
     enable_utc=True,
     timezone="UTC",
 )
-app.autodiscover_tasks()
-
 
 # Two lines for each wake-up, many a second, tell nothing: what was done stands in the database.
 for name in ("celery.worker.strategy", "celery.app.trace"):

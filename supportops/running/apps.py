@@ -8,5 +8,7 @@ class RunningConfig(AppConfig):
     label = "running"
 
     def ready(self) -> None:
-        """Load the Celery application; tasks of other apps bind to it."""
-        from supportops import celery  # noqa: F401
+        """Load the Celery application and all tasks: a web process wakes workers by the name of a task."""
+        from supportops.celery import app
+
+        app.autodiscover_tasks(force=True)
