@@ -101,14 +101,13 @@ class Pump:
             self._finish()
 
     def _claim(self) -> None:
-        """Keep half as much prepared as there are slots, so that a slot that frees up finds work."""
+        """Keep some calls prepared, so that a slot that frees up finds work; claim many at once or none."""
         for source in self.sources:
-            room = min(_AT_ONCE, self.slots // 2 - len(self._ready))
-            if room <= 0:
+            if len(self._ready) > self.slots // 4:
                 return
             in_hand = Counter(job.organization_id for job in (*self._ready, *self._in_flight.values()))
             full = {organization for organization, count in in_hand.items() if count >= self.organization_cap}
-            self._ready.extend(source.claim(room, full))
+            self._ready.extend(source.claim(_AT_ONCE, full))
 
     def _start(self, executor: ThreadPoolExecutor) -> int:
         lanes = Counter(job.lane for job in self._in_flight.values())
