@@ -223,6 +223,14 @@ class BaseIntegration:
         return None
 
     @classmethod
+    def accepted_answer(cls, request: WebhookRequest, payload: Any) -> HandshakeAnswer | None:
+        """Return what this platform wants to hear of a delivery that was taken, None for the common answer.
+
+        For platforms that show our answer to a person. The delivery is committed before it is given.
+        """
+        return None
+
+    @classmethod
     def unsigned_handshake(cls, request: WebhookRequest) -> HandshakeAnswer | None:
         """The same for requests that a platform does not sign (Trello's HEAD). Must reveal and record nothing."""
         return None

@@ -6,7 +6,7 @@ Network calls stand outside transactions: read, call, write.
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -86,11 +86,13 @@ def create(
         environment=_environment(environment),
         config=checked_config(connector, config or {}),
     )
-    put_credentials(row, checked_credentials(connector, credentials))
+    checked = checked_credentials(connector, credentials)
+    put_credentials(row, checked)
+    wishes = _with_secret_of_credentials(connector, webhook or WebhookWishes(), checked)
     with transaction.atomic():
         row.save(force_insert=True)
         IntegrationHealth.objects.create(integration=row)
-        endpoint, secret = _make_endpoint(row, connector, webhook or WebhookWishes())
+        endpoint, secret = _make_endpoint(row, connector, wishes)
         _touch_rules()
         record(
             "integration.created", row, changes={"platform": platform, "name": name, "credentials": row.credentials_set}
@@ -131,6 +133,8 @@ def change(
     if credentials is not None:
         put_credentials(row, _merged(connector, row, credentials))
         changes["credentials"] = sorted(credentials)
+        if connector.webhook_secret_field in credentials:
+            webhook = _with_secret_of_credentials(connector, webhook or WebhookWishes(), credentials)
     row.updated_at = clock.now()
     with transaction.atomic():
         row.save()
@@ -348,6 +352,14 @@ def _make_endpoint(
         )
     except IntegrationError as error:
         raise Refused([Problem("webhook", "invalid", error.message)]) from None
+
+
+def _with_secret_of_credentials(
+    connector: type[BaseIntegration], wishes: WebhookWishes, credentials: Mapping[str, Any]
+) -> WebhookWishes:
+    """Return `wishes` with the signing secret that is one of the platform's credentials, unless one was given."""
+    secret = credentials.get(connector.webhook_secret_field) if connector.webhook_secret_field else None
+    return replace(wishes, secret=str(secret)) if secret and wishes.secret is None else wishes
 
 
 def _change_endpoint(row: Integration, connector: type[BaseIntegration], wishes: WebhookWishes) -> None:

@@ -155,7 +155,9 @@ def _take(request: WebhookRequest, connector: type[BaseIntegration], endpoint: E
         return Answer(handshake.status, handshake=handshake)
     stored = _store(_arrival(request, connector, endpoint, payload, trace_id))
     if stored.status == "accepted":
-        return Answer(202, {"delivery": str(stored.delivery_id), "status": "accepted"})
+        taken = {"delivery": str(stored.delivery_id), "status": "accepted"}
+        wanted = connector.accepted_answer(request, payload)
+        return Answer(wanted.status if wanted else 202, taken, handshake=wanted)
     usage.count("integration", endpoint.integration_id, "duplicate")
     if stored.status == "conflict":
         _keep_conflict(stored.delivery_id, request)

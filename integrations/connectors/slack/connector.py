@@ -378,6 +378,13 @@ class Slack(BaseIntegration):
             return HandshakeAnswer()
         return None
 
+    @classmethod
+    def accepted_answer(cls, request: WebhookRequest, payload: Any) -> HandshakeAnswer | None:
+        # Whoever typed a slash command is shown our answer: an empty 200 shows nothing, anything else an error.
+        # https://docs.slack.dev/interactivity/implementing-slash-commands, read 2026-11
+        is_command = isinstance(payload, Mapping) and "command" in payload and "event" not in payload
+        return HandshakeAnswer() if is_command else None
+
 
 def _account_of(who: Mapping[str, Any]) -> Account:
     team = who.get("enterprise_id") if who.get("is_enterprise_install") else who.get("team_id")
