@@ -6,10 +6,10 @@ class IntegrationsConfig(AppConfig):
     verbose_name = "Integrations"
 
     def ready(self) -> None:
-        from integrations import registry
+        from integrations import (
+            checks,  # noqa: F401 - registers the system checks
+            registry,
+        )
 
         # Two connectors with one key stop the start of any process, with both places named.
         registry.all_connectors()
-
-    def ready(self) -> None:
-        from integrations import checks  # noqa: F401 - registers the system checks
