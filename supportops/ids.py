@@ -4,6 +4,7 @@ import secrets
 import threading
 import time
 import uuid
+from datetime import UTC, datetime
 
 _lock = threading.Lock()
 _last_tick = 0
@@ -22,6 +23,17 @@ def new_id() -> uuid.UUID:
     milliseconds, fraction = tick >> 12, tick & 0xFFF
     value = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | secrets.randbits(62)
     return uuid.UUID(int=value)
+
+
+def first_id_at(at: datetime) -> uuid.UUID:
+    """Return the least id that can be made at a time: rows older than that have smaller ones."""
+    milliseconds = int(at.timestamp() * 1000)
+    return uuid.UUID(int=(milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | 0b10 << 62)
+
+
+def made_at(made: uuid.UUID) -> datetime:
+    """Return when an id was made, by the clock of the machine that made it."""
+    return datetime.fromtimestamp((made.int >> 80) / 1000, UTC)
 
 
 def new_key(length: int = 32) -> str:

@@ -148,6 +148,8 @@ SWEEP_SECONDS = env.float("SUPPORTOPS_SWEEP_SECONDS", default=0.5 if MODE == "em
 # Tasks that run every so often: name → (queue, seconds).
 SCHEDULE: dict[str, tuple[str, float]] = {
     "webhooks.tasks.sweep": ("maintenance", SWEEP_SECONDS),
+    # Asks whether something is due; what is due says the database (webhooks/chores.py).
+    "webhooks.tasks.forget": ("maintenance", 60.0),
 }
 # Processes that perform work in the production shape (threads of the one process in the embedded default).
 WORKER_PROCESSES = env.int("SUPPORTOPS_WORKER_PROCESSES", default=2)

@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from rules.execution import StepSource
+from webhooks import retention
 from webhooks.processing import process_due
 from webhooks.sweep import sweep_once
 
@@ -17,3 +18,9 @@ def plan() -> None:
 def sweep() -> None:
     """Wake workers for what is due, and give back what dead ones held."""
     sweep_once()
+
+
+@shared_task(name="webhooks.tasks.forget")
+def forget() -> None:
+    """Forget what has reached its end, when that is due."""
+    retention.forget_due()

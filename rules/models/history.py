@@ -55,7 +55,7 @@ class EventContent(models.Model):
     # {field: [before, after]} as far as it is known, resolved once so that a later trial sees what live saw.
     changed = JsonBytesField(null=True)
     provenance = JsonBytesField(null=True)
-    created_at = models.DateTimeField(default=clock.now, db_index=True)
+    created_at = models.DateTimeField(default=clock.now)
 
 
 class VerdictOutcome(models.TextChoices):
@@ -152,7 +152,7 @@ class RunContent(models.Model):
     run = models.OneToOneField(Run, on_delete=models.CASCADE, primary_key=True, related_name="content")
     inputs = JsonBytesField(default=dict)
     warnings = JsonBytesField(default=list)
-    created_at = models.DateTimeField(default=clock.now, db_index=True)
+    created_at = models.DateTimeField(default=clock.now)
 
 
 class StepStatus(models.TextChoices):
@@ -237,7 +237,7 @@ class StepContent(models.Model):
     parameters = JsonBytesField(null=True)
     output = JsonBytesField(null=True)
     warnings = JsonBytesField(default=list)
-    created_at = models.DateTimeField(default=clock.now, db_index=True)
+    created_at = models.DateTimeField(default=clock.now)
 
 
 class AttemptStatus(models.TextChoices):
