@@ -23,6 +23,7 @@ def _nothing_kept() -> Iterator[None]:
     yield
     from audit import recording
     from integrations import limits
+    from rules import compiled, workers
     from supportops.api import throttling
     from supportops.vault import keyring
 
@@ -30,6 +31,9 @@ def _nothing_kept() -> Iterator[None]:
     throttling.in_process.clear()
     limits.forget()
     recording.forget_people()
+    compiled.forget()
+    # The heartbeat of whoever worked in this test ends with it.
+    workers.resign()
 
 
 @pytest.fixture(scope="session", autouse=True)
