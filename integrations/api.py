@@ -36,10 +36,11 @@ class WebhookWishesSerializer(serializers.Serializer[Any]):
     timestamp_header = serializers.CharField(required=False, max_length=100, allow_blank=True)
     allowed_ips = serializers.ListField(child=serializers.CharField(max_length=50), required=False, max_length=100)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        given = self.initial_data if isinstance(self.initial_data, Mapping) else {}
-        _refuse_unknown(given, self.fields, "webhook.")
-        return attrs
+    def to_internal_value(self, data: Any) -> Any:
+        # As a part of another serializer it has no initial_data.
+        if isinstance(data, Mapping):
+            _refuse_unknown(data, self.fields, "webhook.")
+        return super().to_internal_value(data)
 
 
 class WebhookSerializer(serializers.Serializer[Any]):
