@@ -20,6 +20,10 @@ def main() -> int:
     if arguments.command == "test":
         # The tests have a runner of their own, which no part of the product imports.
         os.execv(sys.executable, [sys.executable, "-m", "tests.runner", *arguments.rest])  # noqa: S606
+    if arguments.command == "demo":
+        from supportops.running.demo import demo
+
+        return demo()
     raise AssertionError(arguments.command)
 
 
