@@ -18,7 +18,7 @@ from integrations import health, limits
 from integrations.errors import IntegrationError, Permanent, RateLimited, Transient, Uncertain
 from integrations.specs import Result
 from rules import claims, workers
-from rules.models import Attempt, AttemptStatus, Step, StepContent, StepStatus
+from rules.models import Attempt, AttemptStatus, Run, RunStatus, Step, StepContent, StepStatus
 from rules.preparing import Prepared, prepare
 from rules.pump import Job, Pump
 from rules.retry import RetryAt, next_move
@@ -144,6 +144,9 @@ def _begin(jobs: Sequence[Job]) -> list[Job]:
         )
     write_rows([row for _, row in owned], ("sending_since", "attempts_made", "started_at", "may_repeat", "integration"))
     Attempt.objects.bulk_create(attempts)
+    first = {row.run_id for job, row in owned if job.work.prepared.step.run.started_at is None}
+    if first:
+        Run.objects.filter(pk__in=first, started_at=None).update(status=RunStatus.RUNNING, started_at=now)
     StepContent.objects.bulk_create(
         [
             StepContent(
