@@ -79,6 +79,17 @@ def totals(window: timedelta, kind: str, subject_id: uuid.UUID | None = None) ->
     return {name: value or 0 for name, value in sums.items()}
 
 
+def by_subject(window: timedelta) -> dict[Subject, dict[str, int]]:
+    """Return the sums of all counters and buckets since `window` ago for each integration and rule, in one pass."""
+    names = (*COUNTERS, *LATENCY_FIELDS)
+    rows = (
+        UsageHour.objects.filter(hour__gte=_first_hour(window))
+        .values("subject_type", "subject_id")
+        .annotate(**{f"{name}_sum": Sum(name) for name in names})
+    )
+    return {(row["subject_type"], row["subject_id"]): {name: row[f"{name}_sum"] for name in names} for row in rows}
+
+
 def series(window: timedelta, kind: str, subject_id: uuid.UUID | None = None) -> list[dict[str, Any]]:
     """Return one point per hour since `window` ago: at, received, succeeded, failed. Hours without use are zero."""
     sums = {

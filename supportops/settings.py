@@ -80,6 +80,7 @@ WSGI_APPLICATION = "supportops.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIDDLEWARE = [
     "supportops.api.middleware.RequestIdMiddleware",
+    "supportops.status.middleware.ProbesFirst",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -15,6 +15,7 @@ API_URLS = [
     "integrations.api_urls",
     "rules.api_urls",
     "webhooks.api_urls",
+    "supportops.status.api_urls",
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -23,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("", include("supportops.people.urls")),
     path("", include("webhooks.urls")),
+    path("", include("supportops.status.urls")),
     *[path("api/", include(module)) for module in API_URLS],
     # Also with DEBUG on, whose own page would answer a program with HTML.
     re_path(r"^api(?:/.*)?$", errors.no_such_address),

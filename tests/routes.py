@@ -10,6 +10,12 @@ ROUTES: dict[str, str] = {
     # the API's description of itself
     "GET /api/schema/": "public",
     "GET /api/docs/": "public",
+    # for load balancers and monitoring
+    "ANY /healthz/": "public",
+    "ANY /readyz/": "public",
+    "ANY /metrics/": "public",
+    "GET /api/health/": "read",
+    "GET /api/stats/": "read",
     # people
     "GET /admin/organization/": "session",
     "POST /admin/organization/": "session",

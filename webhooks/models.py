@@ -50,6 +50,7 @@ class Delivery(OrganizationOwned):
                 condition=models.Q(due_at__isnull=False),
             ),
             models.Index(fields=["worker_id"], name="delivery_held", condition=models.Q(worker_id__isnull=False)),
+            models.Index(fields=["organization", "-id"], name="delivery_failed", condition=models.Q(status="failed")),
         ]
 
     def __str__(self) -> str:
