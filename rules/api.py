@@ -28,6 +28,8 @@ from supportops.ids import new_id
 from supportops.tenancy.roles import Permission
 
 _MOST_WAIT_SECONDS = 60
+# Shown with a document but no part of it: sent back with it they are ignored, so that what was read can be written.
+_READ_ONLY = frozenset({"id", "version", "warnings", "created_at", "updated_at"})
 
 
 class RuleDocumentSerializer(serializers.Serializer[Any]):
@@ -140,7 +142,7 @@ class RuleViewSet(OrganizationViewSet):
 
     @extend_schema(request=RuleDocumentSerializer, responses={201: RuleSerializer})
     def create(self, request: Request) -> Response:
-        rule, warnings = _saved(lambda: authoring.create(_body(request), author=self.caller.actor.name))
+        rule, warnings = _saved(lambda: authoring.create(_document(request), author=self.caller.actor.name))
         return Response(_answer(rule, warnings), status=status.HTTP_201_CREATED)
 
     @extend_schema(responses=RuleSerializer)
@@ -150,12 +152,12 @@ class RuleViewSet(OrganizationViewSet):
     @extend_schema(request=RuleDocumentSerializer, responses=RuleSerializer)
     def update(self, request: Request, pk: str) -> Response:
         rule = self.get_object()
-        rule, warnings = _saved(lambda: authoring.change(rule, _body(request), author=self.caller.actor.name))
+        rule, warnings = _saved(lambda: authoring.change(rule, _document(request), author=self.caller.actor.name))
         return Response(_answer(rule, warnings))
 
     @extend_schema(request=RuleDocumentSerializer(partial=True), responses=RuleSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
-        rule, given = self.get_object(), _body(request)
+        rule, given = self.get_object(), _document(request)
         merged = {**authoring.live_version(rule).document, **given}
         # Two names of one list: the one given takes the other's place.
         for name, other in (("actions", "steps"), ("steps", "actions")):
@@ -291,6 +293,10 @@ def _body(request: Request) -> dict[str, Any]:
     if not isinstance(request.data, Mapping):
         raise ApiProblem(None, "invalid", "The body is a JSON object.")
     return dict(request.data)
+
+
+def _document(request: Request) -> dict[str, Any]:
+    return {name: value for name, value in _body(request).items() if name not in _READ_ONLY}
 
 
 def _answer(rule: Rule, warnings: list[str] | None = None) -> dict[str, Any]:

@@ -137,8 +137,10 @@ class _Handler(BaseHTTPRequestHandler):
         first, _, rest = parts.path.lstrip("/").partition("/")
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        body = _parsed(raw, headers.get("content-type", ""))
-        if first in self.server.sandbox.platforms:
+        is_platform = first in self.server.sandbox.platforms
+        # At the sandbox's own addresses JSON is JSON, whatever curl calls it.
+        body = _parsed(raw, headers.get("content-type", "") if is_platform else "application/json")
+        if is_platform:
             base_url = f"http://{headers.get('host', '')}/{first}"
             self._platform(first, Asked(self.command, f"/{rest}".rstrip("/") or "/", query, headers, body, base_url))
         else:
