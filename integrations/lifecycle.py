@@ -184,6 +184,15 @@ def test_unsaved(
     return masked
 
 
+def test_changes(
+    row: Integration, credentials: Mapping[str, Any], config: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Make the connection test with what `change` would store. Raises Refused as it does; stores nothing."""
+    given = {name: value for name, value in credentials.items() if value not in (None, "")}
+    merged = _merged(_connector(row.platform), row, {**given, **{k: None for k in credentials if k not in given}})
+    return test_unsaved(row.platform, merged, row.config if config is None else config)
+
+
 def execute(row: Integration, action: str, parameters: Mapping[str, Any]) -> Result:
     """Do one action at once and return the standard answer. Raises Refused for an unknown action or bad parameters.
 

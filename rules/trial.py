@@ -46,9 +46,23 @@ def try_rule(
 ) -> Trial:
     """Return what `rule` would make of `event`. Nothing is sent and nothing is stored."""
     outcome, explanation = explain(rule, event, platform)
-    roots = _roots(rule, event, platform, rule_name, organization or {}, inputs or {})
-    steps = [_try_step(step, roots) for step in rule.steps] if outcome == "matched" else []
+    about: dict[str, Any] = {"rule_name": rule_name, "organization": organization, "inputs": inputs}
+    steps = try_steps(rule, event, platform, **about) if outcome == "matched" else []
     return Trial(outcome == "matched", outcome, explanation, steps)
+
+
+def try_steps(
+    rule: CompiledRule,
+    event: specs.Event,
+    platform: str,
+    *,
+    rule_name: str = "",
+    organization: Mapping[str, Any] | None = None,
+    inputs: Mapping[str, Any] | None = None,
+) -> list[dict[str, Any]]:
+    """Return what each step would send, whether or not the event fits: also for rules that people start."""
+    roots = _roots(rule, event, platform, rule_name, organization or {}, inputs or {})
+    return [_try_step(step, roots) for step in rule.steps]
 
 
 def explain(rule: CompiledRule, event: specs.Event, platform: str) -> tuple[str, list[dict[str, Any]]]:

@@ -81,6 +81,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIDDLEWARE = [
     "supportops.api.middleware.RequestIdMiddleware",
     "supportops.status.middleware.ProbesFirst",
+    "supportops.security_headers.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -192,6 +193,38 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 if env.bool("SUPPORTOPS_BEHIND_TLS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- the admin's looks --------------------------------------------------------------------------------------
+# A word beside each title, so that nobody takes a trial installation for the real one.
+INSTALLATION_LABEL = env.str("SUPPORTOPS_INSTALLATION_LABEL", default="")
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "SupportOps",
+    "SITE_HEADER": "SupportOps",
+    "SITE_SUBHEADER": "supportops.sidebar.organization_name",
+    "SITE_SYMBOL": "bolt",
+    "SITE_URL": None,
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "supportops.sidebar.installation_label",
+    "DASHBOARD_CALLBACK": "supportops.status.dashboard.context_of",
+    "ACCOUNT": {"navigation": "supportops.sidebar.account_links"},
+    "SIDEBAR": {"show_search": False, "command_search": False, "navigation": "supportops.sidebar.navigation"},
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254)",
+            "100": "oklch(93% .032 256)",
+            "200": "oklch(88% .059 254)",
+            "300": "oklch(81% .105 252)",
+            "400": "oklch(71% .165 255)",
+            "500": "oklch(62% .214 260)",
+            "600": "oklch(54.6% .215 263)",
+            "700": "oklch(48.8% .213 264)",
+            "800": "oklch(42.4% .19 266)",
+            "900": "oklch(37.9% .146 266)",
+            "950": "oklch(28.2% .091 268)",
+        }
+    },
+}
 
 # --- API ----------------------------------------------------------------------------------------------------
 API_REQUESTS_PER_MINUTE = env.int("SUPPORTOPS_API_REQUESTS_PER_MINUTE", default=600)

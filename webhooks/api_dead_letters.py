@@ -50,7 +50,7 @@ class DeadLettersView(OrganizationAPIView):
         names = (*StepFilters.base_filters, "kind")
         steps, deliveries = dead_letters({n: request.query_params[n] for n in names if n in request.query_params})
         if "group" in request.query_params:
-            return Response({"next": None, "previous": None, "results": _grouped(steps, deliveries)})
+            return Response({"next": None, "previous": None, "results": grouped(steps, deliveries)})
         pages = NewestFirst()
         page = pages.paginate_queryset(Merged(steps, deliveries), request)
         return pages.get_paginated_response([_as_dict(row) for row in page])
@@ -126,7 +126,7 @@ def _as_dict(row: Any) -> dict[str, Any]:
     }
 
 
-def _grouped(steps: Any, deliveries: Any) -> list[dict[str, Any]]:
+def grouped(steps: Any, deliveries: Any) -> list[dict[str, Any]]:
     causes = ("platform", "action", "error_class")
     groups = [
         {"kind": "step", **row}

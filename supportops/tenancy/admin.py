@@ -8,10 +8,13 @@ here closes the ways around it: choices of foreign keys, look-ups in the query s
 from typing import Any, ClassVar
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 
 from supportops.tenancy.memberships import Place
@@ -114,6 +117,25 @@ class ScopedAdmin(_Scoped, ModelAdmin):  # type: ignore[misc]
             return super().changelist_view(request, *args, **kwargs)  # type: ignore[no-any-return]
         except ValidationError as error:
             return _refused(request, error)
+
+    # Who did what stands in the audit log, and there alone.
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[no-any-return]
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        return HttpResponseRedirect(f"{reverse('admin:audit_auditentry_changelist')}?{urlencode({'q': row.pk})}")
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """Leave no second log."""
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """Leave no second log."""
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
+        """Leave no second log."""
 
 
 class ScopedTabularInline(_Scoped, TabularInline):  # type: ignore[misc]

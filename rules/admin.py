@@ -1,0 +1,385 @@
+"""The admin's pages of rules: write, try, compare, roll back, start. Every change is a deed of authoring."""
+
+import difflib
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from integrations import usage
+from rules import authoring, interventions, run_admin
+from rules.catalogue import OrganizationCatalogue
+from rules.checking import check, subjects_of
+from rules.compiled import CompiledRule, compile_rule, compiled_version
+from rules.document import Input
+from rules.drafts import RuleDraft, Unreadable, as_text, new_document
+from rules.execution_form import ExecutionForm
+from rules.forms import connector_of
+from rules.inputs import checked_inputs
+from rules.models import Rule, RuleVersion, Run
+from rules.problems import Refused
+from rules.trying import NothingToTry, fields_of_sample, recent_events, tried
+from supportops.ids import new_id
+from supportops.tenancy.admin import may, place_of
+from supportops.tenancy.pages import Page, PagedAdmin
+from supportops.tenancy.roles import Permission
+from supportops.tenancy.templatetags.admin_parts import badge
+
+__all__ = ["RuleAdmin", "run_admin"]
+
+_FORM = "admin/rules/rule/form.html"
+# How many versions one page compares; older ones are in the API.
+_VERSIONS_SHOWN = 30
+# What every template may name beside the event's main object.
+_ROOTS = (
+    ("event", "the whole event"),
+    ("meta.type", "its kind; also external_id, occurred_at, platform"),
+    ("steps.<name>.output", "what an earlier step brought; also error, status, failed"),
+    ("inputs.<name>", "what somebody gave who started the rule by hand"),
+    ("organization.name", "yours"),
+    ("rule.name", "this rule"),
+    ("now", "the time"),
+)
+
+
+@admin.register(Rule)
+class RuleAdmin(PagedAdmin):
+    """Rules. What a rule says stands in its versions; a deleted one keeps its runs, and is not shown."""
+
+    list_display: ClassVar = ["name", "trigger", "state", "version", "last_fired", "success"]
+    list_filter: ClassVar = ["is_enabled"]
+    search_fields: ClassVar = ["name"]
+    list_per_page = 50
+    actions: ClassVar = ["enable_selected", "disable_selected"]
+    pages: ClassVar = (
+        Page("test", "test_draft_view", Permission.EXECUTE, of_row=False),
+        Page("test", "test_view", Permission.EXECUTE),
+        Page("execute", "execute_view", Permission.EXECUTE, methods=("GET", "POST")),
+        Page("versions", "versions_view", Permission.READ, methods=("GET",)),
+        Page("rollback", "rollback_view", Permission.WRITE),
+        Page("enable", "enable_view", Permission.WRITE),
+        Page("disable", "disable_view", Permission.WRITE),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Rule]":
+        last = Run.objects.filter(rule=OuterRef("pk")).order_by("-id").values("created_at")[:1]
+        rules: QuerySet[Rule] = super().get_queryset(request).filter(deleted_at__isnull=True)
+        return rules.annotate(fired_at=Subquery(last))
+
+    # --- the list -----------------------------------------------------------------------------------------------
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = super().changelist_view(request, *args, **kwargs)
+        page = response.context_data.get("cl") if isinstance(response, TemplateResponse) else None
+        if page is not None:
+            page.result_list = _with_figures(list(page.result_list))
+        return response
+
+    @admin.display(description="trigger")
+    def trigger(self, rule: Any) -> str:
+        return str(rule.shown_trigger)
+
+    @admin.display(description="state", ordering="is_enabled")
+    def state(self, rule: Rule) -> SafeString:
+        return badge("enabled" if rule.is_enabled else "disabled")
+
+    @admin.display(description="last fired", ordering="fired_at")
+    def last_fired(self, rule: Any) -> Any:
+        return rule.fired_at
+
+    @admin.display(description="succeeded in 7 days")
+    def success(self, rule: Any) -> str:
+        return str(rule.shown_success)
+
+    @admin.action(description="Enable", permissions=["change"])
+    def enable_selected(self, request: HttpRequest, queryset: "QuerySet[Rule]") -> None:
+        self._switch(request, queryset, True)
+
+    @admin.action(description="Disable", permissions=["change"])
+    def disable_selected(self, request: HttpRequest, queryset: "QuerySet[Rule]") -> None:
+        self._switch(request, queryset, False)
+
+    def _switch(self, request: HttpRequest, queryset: "QuerySet[Rule]", is_enabled: bool) -> None:
+        rules = [rule for rule in queryset if rule.is_enabled is not is_enabled]
+        for rule in rules:
+            authoring.set_enabled(rule, is_enabled)
+        word = "enabled" if is_enabled else "disabled"
+        messages.success(request, f"{len(rules)} rule{'' if len(rules) == 1 else 's'} {word}.")
+
+    # --- one rule -----------------------------------------------------------------------------------------------
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        rule = None
+        if object_id is not None:
+            rule = self.get_object(request, object_id)
+            if rule is None:
+                response: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+                return response
+        allowed = self.has_change_permission(request, rule) if rule else self.has_add_permission(request)
+        if not allowed and (request.method == "POST" or rule is None or not self.has_view_permission(request, rule)):
+            raise PermissionDenied
+        catalogue = OrganizationCatalogue()
+        if request.method != "POST":
+            return self._page(request, rule, _draft_of(_document_of(rule) if rule else new_document(), catalogue))
+        try:
+            draft = RuleDraft.of_post(request.POST, catalogue)
+        except Unreadable as error:
+            messages.error(request, f"{error} Nothing was saved.")
+            return HttpResponseRedirect(request.path)
+        if "_save" in request.POST:
+            return self._save(request, rule, draft)
+        return self._page(request, rule, _changed(draft, request.POST))
+
+    def _save(self, request: HttpRequest, rule: Rule | None, draft: RuleDraft) -> HttpResponse:
+        if rule is not None and request.POST.get("version") != str(rule.version):
+            draft.problems.append(
+                f"Somebody else saved version {rule.version} meanwhile. Open the rule anew in another tab, compare, "
+                "and make your change there."
+            )
+            return self._page(request, rule, draft)
+        document = draft.document()
+        if document is not None:
+            author = request.user.get_username()
+            try:
+                saved, warnings = (
+                    authoring.change(rule, {"description": "", **document}, author=author)
+                    if rule
+                    else authoring.create(document, author=author)
+                )
+            except Refused as refusal:
+                draft.show(refusal.problems)
+            else:
+                for warning in warnings:
+                    messages.warning(request, warning)
+                return self.back(request, saved, said=f"{saved.name} is saved as version {saved.version}.")
+        return self._page(request, rule, draft)
+
+    def _page(self, request: HttpRequest, rule: Rule | None, draft: RuleDraft) -> TemplateResponse:
+        allowed = self.has_change_permission(request, rule) if rule else self.has_add_permission(request)
+        if not allowed:
+            draft.disable()
+        trigger = draft.trigger
+        types = draft.event_types
+        return self.shown(
+            request,
+            _FORM,
+            rule.name if rule else "New rule",
+            rule=rule,
+            original=rule,
+            draft=draft,
+            base=as_text(draft.base),
+            may_save=allowed,
+            fields=fields_of_sample(trigger.platform, types),
+            subjects=_subjects(trigger.platform, types),
+            roots=_ROOTS,
+            recent=recent_events(trigger.platform, types) if trigger.platform != "manual" else [],
+            test_address=self.address("test_view", rule.pk) if rule else self.address("test_draft_view"),
+        )
+
+    # --- trying -------------------------------------------------------------------------------------------------
+    def test_draft_view(self, request: HttpRequest) -> HttpResponse:
+        return self._try(request, None)
+
+    def test_view(self, request: HttpRequest, rule: Rule) -> HttpResponse:
+        """Try what the page says, or the saved rule for somebody who may not write."""
+        return self._try(request, rule)
+
+    def _try(self, request: HttpRequest, rule: Rule | None) -> HttpResponse:
+        place = place_of(request)
+        if place is None:
+            raise PermissionDenied
+        problems: list[str] = []
+        compiled: CompiledRule | None = None
+        if "base" in request.POST:
+            compiled, problems = _compiled_draft(request)
+        elif rule is not None:
+            compiled = compiled_version(authoring.live_version(rule).pk)
+        trial = None
+        if compiled is not None:
+            name = rule.name if rule else compiled.document.name or ""
+            try:
+                trial = tried(compiled, name, request.POST.get("try-on", ""), place.organization)
+            except NothingToTry as error:
+                problems.append(str(error))
+        return TemplateResponse(request, "admin/rules/rule/trial.html", {"trial": trial, "problems": problems})
+
+    # --- versions -----------------------------------------------------------------------------------------------
+    def versions_view(self, request: HttpRequest, rule: Rule) -> HttpResponse:
+        """Show each version with what it changed."""
+        rows = list(RuleVersion.objects.filter(rule=rule).order_by("-number")[: _VERSIONS_SHOWN + 1])
+        shown = [
+            {"version": row, "is_live": row.number == rule.version, "changes": _difference(before, row)}
+            for row, before in zip(rows, [*rows[1:], None], strict=True)
+        ]
+        return self.shown(
+            request,
+            "admin/rules/rule/versions.html",
+            f"Versions of {rule.name}",
+            rule=rule,
+            original=rule,
+            versions=shown[:_VERSIONS_SHOWN],
+        )
+
+    def rollback_view(self, request: HttpRequest, rule: Rule) -> HttpResponse:
+        number = request.POST.get("version", "")
+        try:
+            if not number.isdigit() or len(number) > 9:
+                raise RuleVersion.DoesNotExist
+            rule = authoring.roll_back(rule, int(number), author=request.user.get_username())
+        except RuleVersion.DoesNotExist:
+            return self.back(request, rule, said="There is no such version.", level=messages.ERROR)
+        return self.back(request, rule, said=f"Version {number} is live again, as version {rule.version}.")
+
+    # --- switching and starting ---------------------------------------------------------------------------------
+    def enable_view(self, request: HttpRequest, rule: Rule) -> HttpResponse:
+        authoring.set_enabled(rule, True)
+        return self.back(request, rule, said=f"{rule.name} is switched on.")
+
+    def disable_view(self, request: HttpRequest, rule: Rule) -> HttpResponse:
+        authoring.set_enabled(rule, False)
+        return self.back(request, rule, said=f"{rule.name} is switched off. Runs under way go on.")
+
+    def execute_view(self, request: HttpRequest, rule: Rule) -> HttpResponse:
+        """Ask for the inputs, then start a run by hand and go to it."""
+        declared: dict[str, Input] | None = compiled_version(authoring.live_version(rule).pk).document.inputs
+        form = ExecutionForm(request.POST if request.method == "POST" else None, declared=declared)
+        if request.method == "POST" and form.is_valid():
+            try:
+                inputs = checked_inputs(declared, form.inputs())
+            except Refused as refusal:
+                form.show(refusal.problems)
+            else:
+                run = interventions.start(rule, inputs, environment=form.cleaned_data["environment"], cause="manual")
+                messages.success(request, "Started.")
+                return HttpResponseRedirect(reverse("admin:rules_run_change", args=[run.pk]))
+        title = f"Start {rule.name}"
+        return self.shown(request, "admin/rules/rule/execute.html", title, rule=rule, original=rule, form=form)
+
+    # --- deleting -----------------------------------------------------------------------------------------------
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        """Say what goes: the rule alone. Django would list every run of it, which all stay."""
+        names = [
+            f"{rule.name}: no event wakes it any more. Its runs and versions stay in the history." for rule in objs
+        ]
+        denied = set() if self.has_delete_permission(request) else {"rule"}
+        return names, {"rules": len(names)}, denied, []
+
+    def delete_model(self, request: HttpRequest, obj: Rule) -> None:
+        authoring.delete(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Rule]") -> None:
+        for rule in queryset:
+            authoring.delete(rule)
+
+
+def _document_of(rule: Rule) -> dict[str, Any]:
+    own: dict[str, Any] = {"name": rule.name, "enabled": rule.is_enabled}
+    if rule.description:
+        own["description"] = rule.description
+    return {**own, **authoring.live_version(rule).document}
+
+
+def _draft_of(document: dict[str, Any], catalogue: OrganizationCatalogue) -> RuleDraft:
+    """Return a document's page; one that the form cannot show is shown as it is."""
+    try:
+        return RuleDraft.of_document(document, catalogue)
+    except Unreadable as error:
+        draft = RuleDraft.of_document({**new_document(), "actions": []}, catalogue)
+        draft.mode, draft.raw = "document", as_text(document)
+        draft.raw_problems.append(str(error))
+        return draft
+
+
+def _changed(draft: RuleDraft, post: Any) -> RuleDraft:
+    """Return the page after a button that saves nothing."""
+    if "_as_form" in post or "_as_document" in post:
+        document = draft.document()
+        if document is None:
+            return draft
+        if "_as_form" in post:
+            return _draft_of(document, draft.catalogue)
+        draft.mode, draft.raw = "document", as_text(document)
+        return draft
+    draft.refresh()
+    moves: dict[str, Callable[[int], None]] = {
+        "_remove": draft.remove_card,
+        "_up": lambda place: draft.move_card(place, -1),
+        "_down": lambda place: draft.move_card(place, 1),
+    }
+    for name, move in moves.items():
+        if post.get(name, "").isdigit():
+            move(int(post[name][:6]))
+    if "_add" in post:
+        draft.add_card()
+    return draft
+
+
+def _compiled_draft(request: HttpRequest) -> tuple[CompiledRule | None, list[str]]:
+    """Return what the page says, compiled, or what is wrong with it."""
+    if not may(request, Permission.WRITE):
+        raise PermissionDenied
+    catalogue = OrganizationCatalogue()
+    try:
+        draft = RuleDraft.of_post(request.POST, catalogue)
+    except Unreadable as error:
+        return None, [str(error)]
+    document = draft.document()
+    if document is None:
+        return None, draft.everything_wrong()
+    checked = check(document, catalogue)
+    problems = [problem for problem in checked.problems if problem.attr != "name"]
+    if problems:
+        return None, [f"{problem.attr}: {problem.detail}" for problem in problems]
+    document["name"] = document.get("name") or None
+    return compile_rule(new_id(), new_id(), document), []
+
+
+def _difference(before: RuleVersion | None, after: RuleVersion) -> list[tuple[str, str]]:
+    """Return the lines of a unified comparison, each with its kind; nothing for the first version."""
+    if before is None:
+        return []
+    lines = difflib.unified_diff(
+        as_text(before.document).splitlines(), as_text(after.document).splitlines(), lineterm="", n=3
+    )
+    kinds = {"+": "so-added", "-": "so-removed", "@": "so-place"}
+    return [(kinds.get(line[:1], ""), line) for line in lines if not line.startswith(("+++", "---"))]
+
+
+def _subjects(platform: str, types: tuple[str, ...]) -> tuple[str, ...]:
+    connector = connector_of(platform)
+    events = [spec for spec in connector.events if spec.name in types or "*" in types] if connector else []
+    return subjects_of(events)
+
+
+def _with_figures(rules: list[Any]) -> list[Any]:
+    """Give the rules of one page their triggers and figures, by two queries for all of them."""
+    numbers = {rule.pk: rule.version for rule in rules}
+    documents = {
+        version.rule_id: version.document
+        for version in RuleVersion.objects.filter(rule_id__in=numbers)
+        if version.number == numbers[version.rule_id]
+    }
+    sums = usage.totals_of(timedelta(days=7), "rule", numbers)
+    for rule in rules:
+        rule.shown_trigger = _trigger_text(documents.get(rule.pk, {}))
+        of_rule = sums.get(rule.pk, {})
+        ended = of_rule.get("succeeded", 0) + of_rule.get("failed", 0)
+        rule.shown_success = f"{of_rule['succeeded']} of {ended}" if ended else "–"
+    return rules
+
+
+def _trigger_text(document: dict[str, Any]) -> str:
+    trigger = document.get("trigger") or {}
+    events = trigger.get("event")
+    if events is None:
+        return "by hand"
+    return f"{trigger.get('platform')} · {', '.join(events) if isinstance(events, list) else events}"

@@ -1,0 +1,370 @@
+"""A rule on somebody's page: read from its document or from what the page sent, and turned into a document again."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import QueryDict
+
+from integrations.forms import TemplatesForm
+from integrations.pieces import NotReadable, parsed, pieces_of
+from rules.catalogue import OrganizationCatalogue
+from rules.forms import (
+    RuleForm,
+    StepForm,
+    TriggerForm,
+    json_text,
+    parameters_form,
+    put,
+    same_text,
+    spec_of,
+)
+from rules.problems import Problem
+
+_OWN = ("name", "description", "enabled")
+# A page with more cards than this would take minutes to draw; the document itself takes up to 100 steps.
+MOST_CARDS = 100
+# A card with more parameters than this folds away those that are optional and empty.
+_FEW = 6
+_FIRST = 4
+
+
+class Unreadable(Exception):
+    """The page sent something that no page of ours sends."""
+
+
+@dataclass
+class Card:
+    """One step on the page. `place` tells it from the others wherever it is moved."""
+
+    place: int
+    original: dict[str, Any]
+    form: StepForm
+    parameters: TemplatesForm | None
+    description: str = ""
+    # Problems that belong to no field of the card.
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def base(self) -> str:
+        return json.dumps(self.original, ensure_ascii=False)
+
+    @property
+    def title(self) -> str:
+        return str(self.original.get("id") or self.original.get("action") or "New step")
+
+    @property
+    def unknown(self) -> list[str]:
+        """Return the names of what the card does not show, but keeps."""
+        shown = {"id", "platform", "action", "integration", "condition", "on_failure", "on_uncertain", "timeout"}
+        names = [name for name in self.original if name not in shown | {"parameters", "retry"}]
+        given = self.original.get("parameters")
+        if isinstance(given, Mapping) and self.parameters is not None:
+            known = {name for piece in self.parameters.pieces for name in piece.names}
+            names += [f"parameters.{name}" for name in given if name not in known]
+        return names
+
+    @property
+    def shown_first(self) -> list[Any]:
+        """Return the parameters that are needed, filled in or wrong, and a few more where these are few."""
+        return self._arranged[0]
+
+    @property
+    def shown_later(self) -> list[Any]:
+        return self._arranged[1]
+
+    @property
+    def has_later_errors(self) -> bool:
+        return any(bound.errors for bound in self.shown_later)
+
+    @property
+    def has_circumstances(self) -> bool:
+        """Return whether something stands in the part that is folded away."""
+        names = ("condition", "on_failure", "on_uncertain", "attempts", "base", "timeout")
+        is_set = any(self.form[name].value() not in (None, "", "abort", "hold") for name in names)
+        return is_set or any(self.form[name].errors for name in (*names, "id"))
+
+    @property
+    def _arranged(self) -> tuple[list[Any], list[Any]]:
+        bound = list(self.parameters or ())
+        if len(bound) <= _FEW:
+            return bound, []
+        first = [item for place, item in enumerate(bound) if place < _FIRST or _matters(item)]
+        return first, [item for item in bound if item not in first]
+
+    def is_valid(self) -> bool:
+        is_valid = self.form.is_valid()
+        return (self.parameters is None or self.parameters.is_valid()) and is_valid
+
+    def step(self, catalogue: OrganizationCatalogue) -> dict[str, Any]:
+        """Return the step as it shall be. Parameters that another action does not have go with the change to it."""
+        step = self.form.values()
+        if self.parameters is not None:
+            values = self.parameters.values()
+            if values != (self.original.get("parameters") or {}):
+                step["parameters"] = values
+        if self.form.cleaned_data["kind"] != self.form.initial["kind"]:
+            spec = spec_of(catalogue, step)
+            known = {name for piece in pieces_of(spec.model) for name in piece.names} if spec else set()
+            given = step.get("parameters")
+            if isinstance(given, Mapping):
+                step["parameters"] = {name: value for name, value in given.items() if name in known}
+        return step
+
+
+class RuleDraft:
+    """All parts of a rule's page. `mode` is form or document: which of the two the person is writing in."""
+
+    def __init__(self, catalogue: OrganizationCatalogue) -> None:
+        self.catalogue = catalogue
+        self.mode = "form"
+        self.raw = ""
+        self.raw_problems: list[str] = []
+        self.problems: list[str] = []
+        self.cards: list[Card] = []
+        self.base: dict[str, Any] = {}
+        self.inputs_text = ""
+        self.inputs_error = ""
+        self.rule_form: RuleForm
+        self.trigger: TriggerForm
+
+    # --- made from ----------------------------------------------------------------------------------------------
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any], catalogue: OrganizationCatalogue) -> "RuleDraft":
+        """Return the page of a document. Raises Unreadable for a shape that cards cannot show."""
+        draft = cls(catalogue)
+        list_name, steps = _steps_of(document)
+        trigger = document.get("trigger", {})
+        if not isinstance(trigger, Mapping):
+            raise Unreadable("`trigger` is an object; the form cannot show it otherwise.")
+        draft.base = {name: value for name, value in document.items() if name not in _OWN}
+        draft.base[list_name] = []
+        draft.rule_form = RuleForm(
+            initial={
+                "name": document.get("name") or "",
+                "description": document.get("description") or "",
+                "enabled": bool(document.get("enabled", True)),
+            }
+        )
+        draft.trigger = TriggerForm(original=trigger, catalogue=catalogue)
+        draft.inputs_text = json_text(document.get("inputs"))
+        for place, step in enumerate(steps):
+            draft.cards.append(draft._card(place, step))
+        return draft
+
+    @classmethod
+    def of_post(cls, post: QueryDict, catalogue: OrganizationCatalogue) -> "RuleDraft":
+        """Return what a page sent. Raises Unreadable for what no page sends."""
+        draft = cls(catalogue)
+        draft.mode = "document" if post.get("mode") == "document" else "form"
+        draft.raw = post.get("raw", "")
+        draft.base = _object(post.get("base", "{}"))
+        trigger = draft.base.get("trigger", {})
+        draft.rule_form = RuleForm(post)
+        draft.trigger = TriggerForm(
+            post,
+            original=trigger if isinstance(trigger, Mapping) else {},
+            catalogue=catalogue,
+            platform=post.get("shown-platform") or None,
+        )
+        draft.inputs_text = post.get("inputs", "")
+        places = post.getlist("steps")
+        if len(places) > MOST_CARDS or not all(place.isdigit() and len(place) < 6 for place in places):
+            raise Unreadable("These steps are none of this page.")
+        for place in dict.fromkeys(int(text) for text in places):
+            original = _object(post.get(f"step-{place}-base", "{}"))
+            draft.cards.append(draft._card(place, original, post))
+        return draft
+
+    def _card(self, place: int, step: Mapping[str, Any], data: Any = None) -> Card:
+        prefix = f"step-{place}"
+        spec = spec_of(self.catalogue, step)
+        return Card(
+            place,
+            dict(step),
+            StepForm(data, prefix=prefix, original=step, catalogue=self.catalogue),
+            parameters_form(data, prefix=f"{prefix}-p", step=step, catalogue=self.catalogue),
+            spec.description if spec else "",
+        )
+
+    # --- turned into --------------------------------------------------------------------------------------------
+    def document(self) -> dict[str, Any] | None:
+        """Return the whole document; None where something on the page cannot be read, which is marked there."""
+        if self.mode == "document":
+            return self._typed_document()
+        parts = [self.rule_form, self.trigger, *self.cards]
+        if any([not part.is_valid() for part in parts]) or not self._inputs_are_readable():  # noqa: C419 - all marked
+            return None
+        given = self.rule_form.cleaned_data
+        document: dict[str, Any] = {"name": given["name"].strip(), "enabled": given["enabled"]}
+        put(document, "description", given["description"].strip() or None)
+        document.update({name: value for name, value in self.base.items() if name not in _OWN})
+        trigger = self.trigger.values()
+        if trigger or "trigger" in self.base:
+            document["trigger"] = trigger
+        if not same_text(self.inputs_text, json_text(self.base.get("inputs"))):
+            put(document, "inputs", parsed(self.inputs_text) if self.inputs_text.strip() else None)
+        list_name, _ = _steps_of(self.base)
+        # Popped and put so that a new document has its trigger before its steps.
+        if not self.base.get("trigger"):
+            document.pop(list_name, None)
+        document[list_name] = [card.step(self.catalogue) for card in self.cards]
+        return document
+
+    def _inputs_are_readable(self) -> bool:
+        try:
+            parsed(self.inputs_text) if self.inputs_text.strip() else None
+        except NotReadable as error:
+            self.inputs_error = str(error)
+            return False
+        return True
+
+    def _typed_document(self) -> dict[str, Any] | None:
+        try:
+            document = parsed(self.raw)
+        except NotReadable as error:
+            self.raw_problems.append(str(error))
+            return None
+        if not isinstance(document, dict):
+            self.raw_problems.append("A rule document is an object with `name`, `trigger` and `actions`.")
+            return None
+        return document
+
+    # --- changed on the page ------------------------------------------------------------------------------------
+    def add_card(self) -> None:
+        """Append an empty step."""
+        if len(self.cards) < MOST_CARDS:
+            place = max((card.place for card in self.cards), default=-1) + 1
+            self.cards.append(self._card(place, {"action": ""}))
+
+    def remove_card(self, place: int) -> None:
+        self.cards = [card for card in self.cards if card.place != place]
+
+    def move_card(self, place: int, by: int) -> None:
+        """Move a step up (-1) or down (1)."""
+        at = next((index for index, card in enumerate(self.cards) if card.place == place), None)
+        if at is not None and 0 <= at + by < len(self.cards):
+            self.cards[at], self.cards[at + by] = self.cards[at + by], self.cards[at]
+
+    def refresh(self) -> None:
+        """Show the fields that go with what was chosen. What cannot be read stays as it was typed, and is marked."""
+        if self.mode == "document":
+            return
+        if self.trigger.chosen_platform != self.trigger.platform:
+            self._take_trigger(TriggerForm.of_platform(self.trigger.chosen_platform))
+        elif self.trigger.is_valid():
+            self._take_trigger(self.trigger.values())
+        self.cards = [
+            self._card(card.place, card.step(self.catalogue)) if card.is_valid() else card for card in self.cards
+        ]
+
+    def _take_trigger(self, trigger: dict[str, Any]) -> None:
+        self.base["trigger"] = trigger
+        self.trigger = TriggerForm(original=trigger, catalogue=self.catalogue)
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        """Return the events that the page names now."""
+        value = self.trigger["event"].value() if "event" in self.trigger.fields else []
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else tuple(value or ())
+
+    def disable(self) -> None:
+        """Let everything be read and nothing be typed: for somebody who may not write."""
+        parts: list[Any] = [self.rule_form, self.trigger]
+        for card in self.cards:
+            parts += [card.form, *([card.parameters] if card.parameters else [])]
+        for part in parts:
+            for field_ in part.fields.values():
+                field_.disabled = True
+
+    def everything_wrong(self) -> list[str]:
+        """Return what cannot be read on the page, as one list."""
+        found = [*self.raw_problems, *([f"inputs: {self.inputs_error}"] if self.inputs_error else [])]
+        forms = [self.rule_form, self.trigger]
+        for card in self.cards:
+            forms += [card.form, *([card.parameters] if card.parameters else [])]  # type: ignore[list-item]
+        for form in forms if self.mode == "form" else ():
+            found += [f"{form[name].label}: {text}" for name, texts in form.errors.items() for text in texts]
+        return found
+
+    # --- problems -----------------------------------------------------------------------------------------------
+    def show(self, problems: Sequence[Problem]) -> None:
+        """Show problems at the fields they belong to."""
+        for problem in problems:
+            if self.mode == "document":
+                self.raw_problems.append(f"{problem.attr or 'document'}: {problem.detail}")
+            elif not self._shown(problem):
+                self.problems.append(f"{problem.attr}: {problem.detail}" if problem.attr else problem.detail)
+
+    def _shown(self, problem: Problem) -> bool:
+        part, _, rest = problem.attr.partition(".")
+        if part in self.rule_form.fields and not rest:
+            self.rule_form.add_error(part, problem.detail)
+            return True
+        if part == "trigger":
+            name, _, place = rest.partition(".")
+            if name in self.trigger.fields:
+                self.trigger.add_error(name, f"{place}: {problem.detail}" if place else problem.detail)
+                return True
+        if part == "inputs":
+            self.inputs_error = f"{rest}: {problem.detail}" if rest else problem.detail
+            return True
+        if part in ("steps", "actions") and rest:
+            return self._shown_at_card(rest, problem.detail)
+        return False
+
+    def _shown_at_card(self, path: str, detail: str) -> bool:
+        number, _, rest = path.partition(".")
+        if not number.isdigit() or int(number) >= len(self.cards):
+            return False
+        card = self.cards[int(number)]
+        name, _, deeper = rest.partition(".")
+        if name == "parameters" and card.parameters is not None and deeper:
+            if card.parameters.add_problem(deeper, detail):
+                return True
+        elif name in ("platform", "action"):
+            card.form.add_error("kind", detail)
+            return True
+        elif name == "retry" and deeper in card.form.fields:
+            card.form.add_error(deeper, detail)
+            return True
+        elif name in card.form.fields:
+            card.form.add_error(name, detail)
+            return True
+        card.problems.append(f"{rest}: {detail}" if rest else detail)
+        return True
+
+
+def _matters(bound: Any) -> bool:
+    return bool(bound.field.is_needed or bound.value() not in (None, "") or bound.errors)
+
+
+def as_text(document: Mapping[str, Any]) -> str:
+    """Return a document as people edit it."""
+    return json.dumps(document, ensure_ascii=False, indent=2)
+
+
+def new_document() -> dict[str, Any]:
+    """Return what the page of a new rule begins with."""
+    return {"name": "", "enabled": True, "trigger": {}, "actions": [{"action": ""}]}
+
+
+def _steps_of(document: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+    name = "steps" if "steps" in document and document["steps"] is not None else "actions"
+    steps = document.get(name)
+    if steps is None:
+        return name, []
+    if not isinstance(steps, list) or not all(isinstance(step, Mapping) for step in steps) or len(steps) > MOST_CARDS:
+        raise Unreadable(f"`{name}` is a list of objects; the form cannot show it otherwise.")
+    return name, [dict(step) for step in steps]
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = parsed(text)
+    except NotReadable:
+        raise Unreadable("The page was changed on its way.") from None
+    if not isinstance(value, dict):
+        raise Unreadable("The page was changed on its way.")
+    return value

@@ -1,0 +1,367 @@
+"""The parts of a rule's page as forms. Each shows a piece of the document and says what it shall be.
+
+A value whose text nobody changed stays exactly as it was typed; what a form does not know it leaves alone.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from unfold.widgets import (
+    UnfoldAdminExpandableTextareaWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from integrations import registry
+from integrations.base import BaseIntegration
+from integrations.errors import IntegrationError
+from integrations.forms import TemplatesForm
+from integrations.pieces import NotReadable, parsed, same_text
+from integrations.specs import ActionSpec
+from rules.catalogue import OrganizationCatalogue
+
+MANUAL = "manual"
+_MISSING = object()
+
+
+class JsonText(forms.CharField):
+    """JSON that a person writes; empty means nothing. What is wrong is said with line and column."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        attributes = {"class": "so-mono", "rows": 4, "spellcheck": "false", **kwargs.pop("attributes", {})}
+        widget = UnfoldAdminExpandableTextareaWidget(attrs=attributes)
+        super().__init__(required=False, widget=widget, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if isinstance(value, str) else json_text(value)
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        try:
+            return parsed(text) if text.strip() else None
+        except NotReadable as error:
+            raise ValidationError(str(error)) from None
+
+
+class RuleForm(forms.Form):
+    """The rule itself."""
+
+    name = forms.CharField(required=False, max_length=200, widget=UnfoldAdminTextInputWidget())
+    description = forms.CharField(required=False, max_length=5000, widget=UnfoldAdminExpandableTextareaWidget())
+    enabled = forms.BooleanField(
+        required=False, widget=UnfoldBooleanWidget(), help_text="Switched off, no event wakes it."
+    )
+
+    def __init__(self, data: Any = None, *, initial: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data, prefix="rule", initial=dict(initial or {}))
+        field_of(self, "enabled").is_checkbox = True
+        field_of(self, "name").is_needed = True
+
+
+class TriggerForm(forms.Form):
+    """What wakes the rule."""
+
+    platform = forms.ChoiceField(
+        required=False, widget=UnfoldAdminSelectWidget(attrs={"data-reload": "reload"}), label="Platform"
+    )
+    event = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple(), label="Events")
+    integration = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget(), label="Account")
+    environment = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget())
+    conditions = JsonText(attributes={"data-takes": "condition", "rows": 6})
+
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        original: Mapping[str, Any],
+        catalogue: OrganizationCatalogue,
+        platform: str | None = None,
+    ) -> None:
+        super().__init__(data, prefix="trigger")
+        self.original = dict(original)
+        self.platform = platform or str(original.get("platform") or MANUAL)
+        self.connector = connector_of(self.platform)
+        self.initial = {
+            "platform": self.platform,
+            "event": _listed(original.get("event")),
+            "integration": original.get("integration") or "",
+            "environment": original.get("environment") or "",
+            "conditions": original.get("conditions"),
+        }
+        self._offer(catalogue)
+
+    def _offer(self, catalogue: OrganizationCatalogue) -> None:
+        platforms = [(c.key, c.name) for c in registry.all_connectors() if c.events or c.open_events]
+        field_of(self, "platform").choices = with_present(
+            [(MANUAL, "by hand, or by the API"), *sorted(platforms, key=lambda item: item[1])], self.platform
+        )
+        if self.platform == MANUAL:
+            for name in ("event", "integration", "environment", "conditions"):
+                del self.fields[name]
+            return
+        self._offer_events()
+        accounts = [item.name for item in catalogue.integrations if item.platform == self.platform]
+        field_of(self, "integration").choices = with_present(
+            [("", "any account"), *((name, name) for name in accounts)], self.initial["integration"]
+        )
+        field_of(self, "environment").choices = with_present(
+            [("", "any environment"), *((name, name) for name in catalogue.environments)], self.initial["environment"]
+        )
+
+    def _offer_events(self) -> None:
+        chosen = self.initial["event"]
+        if self.connector is not None and self.connector.open_events:
+            self.fields["event"] = forms.CharField(
+                required=False,
+                label="Events",
+                widget=UnfoldAdminTextInputWidget(),
+                help_text="The names that the sender uses, separated by commas; * for every one.",
+            )
+            self.order_fields(["platform", "event"])
+            self.initial["event"] = ", ".join(chosen)
+            return
+        specs = self.connector.events if self.connector is not None else []
+        known = [(spec.name, f"{spec.name} – {spec.label or spec.description}") for spec in specs]
+        choices = [*known, ("*", "every event")]
+        field_of(self, "event").choices = choices + [(name, name) for name in chosen if name not in dict(choices)]
+
+    def values(self) -> dict[str, Any]:
+        """Return the trigger as it shall be. Only of a form that was found right."""
+        given = self.cleaned_data
+        trigger = dict(self.original)
+        before = str(self.original.get("platform") or MANUAL)
+        if given["platform"] != before:
+            trigger["platform"] = given["platform"]
+        if self.platform != given["platform"]:
+            # The fields on the page were those of the platform before.
+            return TriggerForm.of_platform(given["platform"])
+        if self.platform == MANUAL:
+            return trigger
+        events = given["event"]
+        events = [part.strip() for part in events.split(",") if part.strip()] if isinstance(events, str) else events
+        if set(events) != set(_listed(self.original.get("event"))):
+            put(trigger, "event", (events[0] if len(events) == 1 else events) or None)
+        for name in ("integration", "environment"):
+            if given[name] != (self.original.get(name) or ""):
+                put(trigger, name, given[name] or None)
+        if not self._has_same("conditions"):
+            put(trigger, "conditions", given["conditions"])
+        return trigger
+
+    @staticmethod
+    def of_platform(platform: str) -> dict[str, Any]:
+        """Return the trigger of somebody who has chosen the platform and nothing else yet."""
+        return {} if platform == MANUAL else {"platform": platform}
+
+    @property
+    def chosen_platform(self) -> str:
+        """Return the platform that the page says, whether or not the rest of it can be read."""
+        return str(self["platform"].value() or MANUAL)
+
+    def _has_same(self, name: str) -> bool:
+        return same_text(str(self[name].value() or ""), json_text(self.original.get(name)))
+
+
+class StepForm(forms.Form):
+    """One action: which, with which account, under which circumstances. Its parameters have a form of their own."""
+
+    kind = forms.ChoiceField(
+        required=False, label="Action", widget=UnfoldAdminSelectWidget(attrs={"data-reload": "reload"})
+    )
+    integration = forms.ChoiceField(required=False, label="Account", widget=UnfoldAdminSelectWidget())
+    id = forms.CharField(
+        required=False,
+        label="Name",
+        widget=UnfoldAdminTextInputWidget(),
+        help_text="Later steps read this one's outcome as steps.<name>.output",
+    )
+    condition = forms.CharField(
+        required=False,
+        label="Only if",
+        widget=UnfoldAdminTextInputWidget(attrs={"data-takes": "template", "spellcheck": "false"}),
+        help_text="An expression such as {{ ticket.priority == 4 }}. Empty: always.",
+    )
+    on_failure = forms.ChoiceField(
+        required=False,
+        label="If it fails",
+        choices=[("abort", "end the run (dead letter)"), ("continue", "go on with the next step")],
+        widget=UnfoldAdminSelectWidget(),
+    )
+    on_uncertain = forms.ChoiceField(
+        required=False,
+        label="If no answer comes",
+        choices=[("hold", "hold it for a person to decide"), ("retry", "do it again")],
+        widget=UnfoldAdminSelectWidget(),
+        help_text="After a call was cut off: doing it again may do it twice.",
+    )
+    attempts = forms.CharField(
+        required=False, label="Attempts", widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "8"})
+    )
+    base = forms.CharField(
+        required=False, label="First pause", widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "2s"})
+    )
+    timeout = forms.CharField(
+        required=False, label="Deadline", widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "30s"})
+    )
+
+    # Where the form's fields stand in the document.
+    _DEFAULTS = {"on_failure": "abort", "on_uncertain": "hold"}
+    _TEXTS = ("id", "condition", "timeout")
+    _RETRY = ("attempts", "base")
+
+    def __init__(
+        self, data: Any = None, *, prefix: str, original: Mapping[str, Any], catalogue: OrganizationCatalogue
+    ) -> None:
+        super().__init__(data, prefix=prefix)
+        self.original = dict(original)
+        platform, action = str(original.get("platform") or ""), str(original.get("action") or "")
+        retry = original.get("retry")
+        retry = retry if isinstance(retry, Mapping) else {}
+        self.initial = {
+            "kind": f"{platform}:{action}",
+            "integration": original.get("integration") or "",
+            **{name: original.get(name, default) for name, default in self._DEFAULTS.items()},
+            **{name: scalar_text(original.get(name)) for name in self._TEXTS},
+            **{name: scalar_text(retry.get(name)) for name in self._RETRY},
+        }
+        field_of(self, "kind").choices = action_choices(self.initial["kind"])
+        accounts = [item.name for item in catalogue.integrations if item.platform == platform]
+        self.needs_account = not is_generic(platform, action)
+        if self.needs_account:
+            field_of(self, "integration").choices = with_present(
+                [("", "the one of this platform"), *((name, name) for name in accounts)], self.initial["integration"]
+            )
+        else:
+            del self.fields["integration"]
+        for name, default in self._DEFAULTS.items():
+            field_of(self, name).choices = with_present(
+                list(field_of(self, name).choices), str(self.initial[name] or default)
+            )
+
+    def values(self) -> dict[str, Any]:
+        """Return the step as it shall be, with the parameters of `original`."""
+        given, step = self.cleaned_data, dict(self.original)
+        if given["kind"] != self.initial["kind"]:
+            platform, _, action = given["kind"].partition(":")
+            step = {**({"platform": platform} if platform else {}), "action": action, **step}
+            put(step, "platform", platform or None)
+            step["action"] = action
+            step.pop("integration", None)
+        elif self.needs_account and given["integration"] != self.initial["integration"]:
+            put(step, "integration", given["integration"] or None)
+        for name in (*self._TEXTS, *self._DEFAULTS):
+            if not same_text(given[name], str(self.initial[name])):
+                put(step, name, given[name].strip() or None)
+        self._put_retry(step)
+        return step
+
+    def _put_retry(self, step: dict[str, Any]) -> None:
+        changed = [name for name in self._RETRY if not same_text(given_text(self, name), self.initial[name])]
+        if not changed:
+            return
+        retry = dict(step["retry"]) if isinstance(step.get("retry"), Mapping) else {}
+        for name in changed:
+            text = given_text(self, name).strip()
+            put(retry, name, int(text) if text.isdigit() else text or None)
+        put(step, "retry", retry or None)
+
+
+def parameters_form(
+    data: Any, *, prefix: str, step: Mapping[str, Any], catalogue: OrganizationCatalogue
+) -> TemplatesForm | None:
+    """Return the form of a step's parameters; None where the step names no action that exists."""
+    spec = spec_of(catalogue, step)
+    original = step.get("parameters")
+    if spec is None or not isinstance(original, (Mapping, type(None))):
+        return None
+    return TemplatesForm(spec.model, prefix=prefix, data=data, original=original or {})
+
+
+def spec_of(catalogue: OrganizationCatalogue, step: Mapping[str, Any]) -> ActionSpec | None:
+    """Return what the catalogue says of a step's action, None when there is no such action."""
+    try:
+        return catalogue.action(str(step.get("platform") or ""), str(step.get("action") or ""))[1]
+    except (IntegrationError, registry.UnknownPlatform):
+        return None
+
+
+def action_choices(present: str) -> list[Any]:
+    """Return every action, grouped by platform, and the present one even where it does not exist."""
+    groups: list[Any] = [("", "choose an action")]
+    known = set()
+    for connector in sorted(registry.all_connectors(), key=lambda item: (not item.is_generic, item.name)):
+        options = [
+            (f"{'' if connector.is_generic else connector.key}:{spec.name}", spec.label or _label(spec.name))
+            for spec in connector.actions
+        ]
+        known.update(value for value, _ in options)
+        if options:
+            groups.append((connector.name, options))
+    if present not in (":", "") and present not in known:
+        groups.append((present, f"{present.lstrip(':')} (as written)"))
+    return groups
+
+
+def is_generic(platform: str, action: str) -> bool:
+    """Return whether an action needs no account."""
+    if not platform:
+        return True
+    connector = connector_of(platform)
+    return connector is not None and connector.is_generic
+
+
+def connector_of(platform: str) -> type[BaseIntegration] | None:
+    """Return a platform's connector, None when there is none."""
+    try:
+        return registry.get(platform)
+    except registry.UnknownPlatform:
+        return None
+
+
+def with_present(choices: Sequence[tuple[str, str]], present: str) -> list[tuple[str, str]]:
+    """Return the choices, and what is written already even where it is none of them."""
+    known = {value for value, _ in choices}
+    return [*choices, *([] if present in known else [(present, f"{present} (not there)")])]
+
+
+def put(target: dict[str, Any], name: str, value: Any) -> None:
+    """Set a value, or take the name away where there is none."""
+    if value is None:
+        target.pop(name, None)
+    else:
+        target[name] = value
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON for people, nothing for nothing."""
+    return "" if value is None else json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def scalar_text(value: Any) -> str:
+    """Return a text, number or boolean as it is typed."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def given_text(form: forms.Form, name: str) -> str:
+    return str(form.cleaned_data.get(name) or "")
+
+
+def field_of(form: forms.Form, name: str) -> Any:
+    """Return a field, whose extra attributes templates read."""
+    return form.fields[name]
+
+
+def _listed(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [str(item) for item in value]
+    return [] if value is None else [str(value)]
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ").capitalize()

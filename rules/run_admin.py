@@ -1,0 +1,179 @@
+"""The admin's pages of runs: what happened and why, to be read; and what a person may do about it."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+
+from audit.admin import BoundedPaginator
+from rules import interventions, trial
+from rules.api_runs import OUTCOMES, run_as_dict
+from rules.compiled import compiled_version
+from rules.models import EventContent, Run, RunContent, RunStatus, StepStatus
+from rules.models.history import RUN_ENDED
+from rules.replay import stored_event
+from supportops.tenancy.admin import may
+from supportops.tenancy.pages import Page, PagedAdmin
+from supportops.tenancy.roles import Permission
+from supportops.tenancy.templatetags.admin_parts import badge, lasting
+
+UNFINISHED = (RunStatus.PENDING, RunStatus.RUNNING, RunStatus.WAITING)
+# What one click may set going; more than that is a matter for the API's jobs.
+_MOST_AT_ONCE = 100
+
+
+class WaitsForPersonFilter(admin.SimpleListFilter):
+    """Finds runs with a step of which nobody knows whether it took effect."""
+
+    title = "uncertain"
+    parameter_name = "uncertain"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "waits for somebody to say")]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        if self.value() != "yes":
+            return queryset
+        return queryset.filter(status__in=UNFINISHED, steps__status=StepStatus.UNCERTAIN).distinct()
+
+
+@admin.register(Run)
+class RunAdmin(PagedAdmin):
+    """Runs, newest first. Nothing here is added, changed or deleted: it is history."""
+
+    add_permission = change_permission = delete_permission = None
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    ordering: ClassVar = ["-id"]
+    list_display: ClassVar = ["name", "state", "cause", "environment", "created_at", "took"]
+    list_filter: ClassVar = ["status", WaitsForPersonFilter, "cause", "created_at"]
+    list_select_related: ClassVar = ["rule"]
+    list_per_page = 50
+    search_fields: ClassVar = ["id"]
+    search_help_text = "The id of a run or of a delivery, as a whole."
+    actions: ClassVar = ["retry_selected", "cancel_selected"]
+    pages: ClassVar = (
+        Page("retry", "retry_view", Permission.EXECUTE),
+        Page("cancel", "cancel_view", Permission.EXECUTE),
+        Page("resolve", "resolve_view", Permission.EXECUTE),
+    )
+
+    def has_execute_permission(self, request: HttpRequest) -> bool:
+        return may(request, Permission.EXECUTE)
+
+    # --- the list -----------------------------------------------------------------------------------------------
+    @admin.display(description="rule")
+    def name(self, run: Run) -> str:
+        return run.rule.name
+
+    @admin.display(description="status", ordering="status")
+    def state(self, run: Run) -> SafeString:
+        return badge(run.status)
+
+    @admin.display(description="took")
+    def took(self, run: Run) -> str:
+        return lasting(run.started_at, run.finished_at)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
+    ) -> tuple["QuerySet[Any]", bool]:
+        # Ids as a whole, which indexes find.
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        found = _uuid(term)
+        if found is None:
+            messages.info(request, "Runs are searched by ids: of the run, or of the delivery it came from.")
+            return queryset.none(), False
+        return queryset.filter(pk=found) | queryset.filter(delivery_id=found), False
+
+    @admin.action(description="Retry from the step that failed", permissions=["execute"])
+    def retry_selected(self, request: HttpRequest, queryset: "QuerySet[Run]") -> None:
+        self._each(request, queryset, interventions.retry_run, "set going again")
+
+    @admin.action(description="Cancel", permissions=["execute"])
+    def cancel_selected(self, request: HttpRequest, queryset: "QuerySet[Run]") -> None:
+        self._each(request, queryset, interventions.cancel, "cancelled")
+
+    def _each(self, request: HttpRequest, queryset: "QuerySet[Run]", deed: Any, done: str) -> None:
+        count = left = 0
+        for run_id in queryset.order_by("-id").values_list("pk", flat=True)[:_MOST_AT_ONCE]:
+            try:
+                deed(run_id)
+                count += 1
+            except interventions.NotPossible:
+                left += 1
+        messages.success(request, f"{count} run{'' if count == 1 else 's'} {done}.")
+        if left:
+            messages.warning(request, f"{left} left as they are: they are not in a state in which this can be done.")
+
+    # --- one run ------------------------------------------------------------------------------------------------
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        run = self.get_object(request, object_id) if object_id is not None else None
+        if object_id is None or request.method != "GET":
+            raise PermissionDenied
+        if run is None:
+            response: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return response
+        if not self.has_view_permission(request, run):
+            raise PermissionDenied
+        shown = run_as_dict(run.pk)
+        content = RunContent.objects.filter(pk=run.pk).first()
+        return self.shown(
+            request,
+            "admin/rules/run/page.html",
+            f"{shown['rule_name']}",
+            run=run,
+            original=run,
+            shown=shown,
+            steps=shown["steps"],
+            warnings=content.warnings if content else [],
+            why=_why(run),
+            may_retry=any(step["status"] == StepStatus.FAILED for step in shown["steps"]),
+            may_cancel=run.status not in RUN_ENDED,
+            replays=Run.objects.filter(replay_of=run).order_by("-id")[:20],
+            is_unfinished=run.status in UNFINISHED,
+        )
+
+    def retry_view(self, request: HttpRequest, run: Run) -> HttpResponse:
+        return self._done(request, run, "Goes on from the step that failed.", lambda: interventions.retry_run(run.pk))
+
+    def cancel_view(self, request: HttpRequest, run: Run) -> HttpResponse:
+        said = "Cancelled: nothing new starts. A call under way is waited for."
+        return self._done(request, run, said, lambda: interventions.cancel(run.pk))
+
+    def resolve_view(self, request: HttpRequest, run: Run) -> HttpResponse:
+        step, outcome = request.POST.get("step", ""), request.POST.get("outcome", "")
+        if outcome not in OUTCOMES:
+            return self.back(request, run, said="Say what became of it.", level=messages.ERROR)
+        said = {"done": "Noted: it took effect.", "failed": "Noted: it did not.", "repeat": "It is done again."}
+        return self._done(request, run, said[outcome], lambda: interventions.resolve(run.pk, step, outcome))
+
+    def _done(self, request: HttpRequest, run: Run, said: str, deed: Any) -> HttpResponse:
+        try:
+            deed()
+        except interventions.NotPossible as error:
+            return self.back(request, run, said=str(error), level=messages.ERROR)
+        return self.back(request, run, said=said)
+
+
+def _why(run: Run) -> list[dict[str, Any]] | None:
+    """Return the explanation of what made the rule fire; None where nothing did or the content is forgotten."""
+    content = EventContent.objects.select_related("event").filter(pk=run.event_id).first() if run.event_id else None
+    if content is None:
+        return None
+    event = stored_event(content.event, content)
+    return trial.explain(compiled_version(run.version_id), event, content.event.platform)[1]
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,77 @@
+"""What the admin's frame shows: where the person works, and the way to every page that his role opens."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+from supportops.tenancy.admin import may, place_of
+from supportops.tenancy.roles import Permission
+
+
+def organization_name(request: HttpRequest) -> str:
+    """Return the name of the organization in scope, with the person's role there."""
+    place = place_of(request)
+    return f"{place.organization.name} · {place.role}" if place else ""
+
+
+def installation_label(request: HttpRequest) -> list[str] | None:
+    """Return the operator's word for this installation and its colour; None without one."""
+    return [settings.INSTALLATION_LABEL, "warning"] if settings.INSTALLATION_LABEL else None
+
+
+def account_links(request: HttpRequest) -> list[dict[str, str]]:
+    """Return what stands in the person's own menu."""
+    return [
+        {"title": "Change organization", "link": reverse("choose-organization")},
+        {"title": "Change password", "link": reverse("admin:password_change")},
+    ]
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the sidebar's groups with the pages that the person may open."""
+    if not request.user.is_authenticated:
+        return []
+    groups = [
+        _group("", [("Overview", "dashboard", "admin:index")]),
+    ]
+    if may(request, Permission.READ):
+        groups.append(
+            _group(
+                "Automation",
+                [
+                    ("Rules", "rule", "admin:rules_rule_changelist"),
+                    ("Integrations", "hub", "admin:integrations_integration_changelist"),
+                ],
+            )
+        )
+        history = [
+            ("Runs", "play_circle", "admin:rules_run_changelist"),
+            ("Deliveries", "move_to_inbox", "admin:webhooks_delivery_changelist"),
+            ("Dead letters", "report", "admin:webhooks_delivery_dead_letters_view"),
+            ("Audit log", "fact_check", "admin:audit_auditentry_changelist"),
+        ]
+        groups.append(_group("History", history))
+        own = [("Environments", "layers", "admin:tenancy_environment_changelist")]
+        if may(request, Permission.ADMIN):
+            own += [
+                ("Members", "group", "admin:tenancy_membership_changelist"),
+                ("API tokens", "key", "admin:people_apitoken_changelist"),
+            ]
+        groups.append(_group("Organization", own))
+    if getattr(request.user, "is_superuser", False):
+        installation = [
+            ("Organizations", "domain", "admin:tenancy_organization_changelist"),
+            ("People", "badge", "admin:people_user_changelist"),
+        ]
+        groups.append(_group("Installation", installation))
+    return groups
+
+
+def _group(title: str, items: list[tuple[str, str, str]]) -> dict[str, Any]:
+    return {
+        "title": title,
+        "separator": bool(title),
+        "items": [{"title": name, "icon": icon, "link": reverse(address)} for name, icon, address in items],
+    }

@@ -1,0 +1,72 @@
+"""Small parts of the admin's pages: values as JSON, durations, states as coloured words."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+# A value longer than this is cut where it is shown; the API gives all of it.
+MOST_CHARACTERS = 20_000
+
+# What a state means for whoever looks: the colour goes by it, the word stands beside it.
+_TONES = {
+    "good": ("succeeded", "healthy", "ready", "processed", "matched", "enabled", "closed", "done"),
+    "bad": ("failed", "unhealthy", "rejected", "open", "dead letter"),
+    "warn": (
+        "uncertain",
+        "degraded",
+        "could_not_tell",
+        "waiting",
+        "awaiting_secret",
+        "awaiting_handshake",
+        "half_open",
+    ),
+    "busy": ("running", "pending", "sending", "accepted"),
+}
+_TONE_OF = {word: tone for tone, words in _TONES.items() for word in words}
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    """Return a value as indented JSON, cut where it is very long."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}\n… {len(text)} characters in all"
+
+
+@register.filter
+def as_value(value: Any) -> str:
+    """Return a value in one line, as people write it: a text as it is, everything else as JSON."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 300 else f"{text[:300]}…"
+
+
+@register.filter
+def badge(state: Any) -> SafeString:
+    """Return a state as a coloured word; the word says it, the colour only helps."""
+    word = str(state or "unknown")
+    return format_html('<span class="so-badge so-{}">{}</span>', _TONE_OF.get(word, "plain"), word.replace("_", " "))
+
+
+@register.filter
+def lasting(start: datetime | None, end: datetime | None) -> str:
+    """Return how long it took from one time to another, nothing when either is missing."""
+    if start is None or end is None:
+        return ""
+    return milliseconds((end - start).total_seconds() * 1000)
+
+
+@register.filter
+def milliseconds(value: float | None) -> str:
+    """Return a duration in the unit that fits it."""
+    if value is None:
+        return ""
+    if value < 1000:
+        return f"{value:.0f} ms"
+    if value < 60_000:
+        return f"{value / 1000:.1f} s"
+    return f"{value / 60_000:.0f} min"
