@@ -99,4 +99,8 @@ ADMIN_PAGES: dict[str, tuple[str | None, str | None, str | None, str | None]] = 
     "tenancy.Environment": ("read", "admin", "admin", "admin"),
     "people.ApiToken": ("admin", "admin", "admin", "admin"),
     "audit.AuditEntry": ("read", None, None, None),
+    "integrations.Integration": ("read", "write", "write", "write"),
+    "rules.Rule": ("read", "write", "write", "write"),
+    "rules.Run": ("read", None, None, None),
+    "webhooks.Delivery": ("read", None, None, None),
 }
