@@ -4,6 +4,7 @@ Pure but for the catalogue it is given. Whatever is handed in, problems come bac
 """
 
 import difflib
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -218,6 +219,10 @@ class _Checker:
         named = [item for item in self.catalogue.integrations if reference in (item.id, item.name)]
         if not named:
             near = _near(reference, [i.name for i in self.catalogue.integrations if i.platform == platform])
+            if _is_id(reference):
+                # A name may get its integration later; an id that is not there now never will.
+                self._problem(at, "unknown_integration", f"There is no integration with the id {reference}.")
+                return
             detail = f"There is no integration '{reference}'{near}: runs will fail here until there is one."
             self._warning(at, "unknown_integration", detail)
         elif all(item.platform != platform for item in named):
@@ -451,6 +456,14 @@ def _walk(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], 
     elif isinstance(value, (list, tuple)):
         for place, part in enumerate(value):
             yield from _walk(part, (*path, place))
+
+
+def _is_id(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _event_names(connector: type[BaseIntegration]) -> str:

@@ -431,3 +431,11 @@ def test_odd_values_anywhere_give_problems_and_never_an_exception(
         # What was let through can be read again and again.
         assert found.document is not None
         assert RuleDocument.model_validate(document) == found.document
+
+
+def test_an_id_of_an_integration_that_is_not_here_is_refused_while_a_name_may_come_later() -> None:
+    foreign = rule({**SEND, "integration": "01a1fe23-785c-707f-9fa8-5bcb448fe531"})
+    assert problem(foreign).attr == "actions.0.integration"
+    named = checked(rule({**SEND, "integration": "not yet there"}))
+    assert not named.problems
+    assert [warning.attr for warning in named.warnings] == ["actions.0.integration"]
