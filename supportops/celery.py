@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import close_old_connections
 from kombu import Queue
 
-from supportops.running.processes import die_with
+from supportops.running.processes import die_with, take_turns_quickly
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportops.settings")
 
@@ -134,6 +134,7 @@ def _begin_process(**_: Any) -> None:
     from rules import workers  # models: readable only once Django is set up
 
     die_with(_master[0], signal.SIGKILL)
+    take_turns_quickly()
     workers.this_worker_id()
 
 

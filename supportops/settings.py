@@ -120,6 +120,9 @@ WEB_THREADS_FOR_RECEIPTS = env.int("SUPPORTOPS_WEB_THREADS_FOR_RECEIPTS", defaul
 DATABASE_URL = env.str("SUPPORTOPS_DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'supportops.sqlite3'}")
 DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Each thread keeps its connection: closing the last one writes the whole log back, for every single request.
+    DATABASES["default"]["CONN_MAX_AGE"] = None
+    DATABASES["default"]["ENGINE"] = "supportops.sqlite"
     DATABASES["default"]["OPTIONS"] = {
         # With SQLite's default mode concurrent writers fail with "database is locked"; IMMEDIATE makes them wait.
         "transaction_mode": "IMMEDIATE",

@@ -11,5 +11,8 @@ _django = get_wsgi_application()
 from django.conf import settings  # noqa: E402 - readable only now
 
 from supportops.running.admission import Admission  # noqa: E402
+from supportops.running.processes import take_turns_quickly  # noqa: E402
+
+take_turns_quickly()
 
 application = Admission(_django, most=settings.WEB_THREADS - settings.WEB_THREADS_FOR_RECEIPTS)

@@ -28,7 +28,7 @@ from supportops.settings import *  # noqa: E402, F403
 from supportops.settings import DATA_DIR, DATABASES  # noqa: E402
 
 (DATA_DIR / "static").mkdir()
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+if DATABASES["default"]["ENGINE"] == "supportops.sqlite":
     # A file, since threads cannot share an in-memory database without stepping on its table locks; nothing in
     # it must survive a power cut, so the disk need not be waited for.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}

@@ -72,6 +72,14 @@ def end_when_orphaned(parent: int, grace_seconds: float) -> None:
     threading.Thread(target=watch, name="orphan-watch", daemon=True).start()
 
 
+def take_turns_quickly() -> None:
+    """Let threads of this process hand over the interpreter ten times as often as by default.
+
+    A thread that comes back from the database waits for one that computes, 5 ms by default, after every statement.
+    """
+    sys.setswitchinterval(0.0005)
+
+
 @dataclass(frozen=True)
 class User:
     """The system user whom processes run as when we were started as root."""
