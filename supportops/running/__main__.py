@@ -24,7 +24,9 @@ def main() -> int:
         from supportops.running.demo import demo
 
         return demo()
-    raise AssertionError(arguments.command)
+    from supportops.running.bench import bench
+
+    return bench(arguments.rest)
 
 
 if __name__ == "__main__":

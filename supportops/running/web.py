@@ -5,6 +5,7 @@ process is started again its clients wait instead of being refused.
 """
 
 import argparse
+import logging
 import os
 import signal
 import socket
@@ -14,12 +15,13 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from supportops.running.admission import Application
 from supportops.running.processes import die_with, end_when_orphaned
 
 # How long requests and calls under way may take to end when the supervisor asks, and when it is gone.
 PATIENCE_SECONDS = 15.0
 ORPHAN_SECONDS = 3.0
-EMBEDDED_TASKS = 3
+EMBEDDED_TASKS = 2
 
 
 def main() -> None:
@@ -39,8 +41,6 @@ def main() -> None:
 
 def serve_embedded(listener: socket.socket) -> None:
     """Serve with waitress; the worker and the schedule run beside it in threads of this process."""
-    from waitress.server import create_server
-
     from supportops.wsgi import application
 
     from django.conf import settings  # isort: skip - readable only now
@@ -54,10 +54,25 @@ def serve_embedded(listener: socket.socket) -> None:
     signal.signal(signal.SIGINT, stop)
     worker = _start_worker()
     schedule = _start_schedule()
-    server = create_server(
+    server = waitress_server(application, listener, settings.WEB_THREADS)
+    server.run()
+    schedule.stop()
+    worker.stop()
+    from rules import workers
+
+    workers.stop()
+
+
+def waitress_server(application: Application, listener: socket.socket, threads: int) -> Any:
+    """Give the server of the embedded default; its `run` serves until SystemExit is raised in the main thread."""
+    from waitress.server import create_server
+
+    # Says at every request that others wait; that is what the queue is for.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    return create_server(
         application,
         sockets=[listener],
-        threads=settings.WEB_THREADS,
+        threads=threads,
         connection_limit=1000,
         channel_timeout=75,
         ident="",
@@ -65,12 +80,6 @@ def serve_embedded(listener: socket.socket) -> None:
         clear_untrusted_proxy_headers=False,
         asyncore_use_poll=True,
     )
-    server.run()
-    schedule.stop()
-    worker.stop()
-    from rules import workers
-
-    workers.stop()
 
 
 def _exit_after(seconds: float) -> None:
@@ -123,17 +132,17 @@ def _start_worker() -> Any:
 
 
 def _start_schedule() -> Any:
-    from django.db import close_old_connections
+    from django.db import connections
 
     from supportops.celery import app
     from supportops.running.schedule import InThreads, Schedule, scheduled_seconds
 
     def call(name: str) -> None:
-        close_old_connections()
         try:
             app.tasks[name]()
         finally:
-            close_old_connections()
+            # The thread ends here; nobody else would close what it opened.
+            connections.close_all()
 
     schedule = Schedule(InThreads(call), scheduled_seconds())
     _in_thread("schedule", schedule.loop, lambda: not schedule.is_stopped)
@@ -141,13 +150,23 @@ def _start_schedule() -> Any:
 
 
 def serve_many(listener: socket.socket) -> None:
-    """Serve with granian: processes that share the one listening socket, threads in each."""
+    """Serve with processes that share the listening socket, and threads in each."""
+    from django.conf import settings
+
+    def load() -> Application:
+        from supportops.wsgi import application
+
+        return application
+
+    granian_server(load, listener, settings.WEB_PROCESSES, settings.WEB_THREADS)
+
+
+def granian_server(load: Callable[[], Application], listener: socket.socket, processes: int, threads: int) -> None:
+    """Serve with granian until SIGTERM; `load` gives the application in each of its processes."""
     from granian._granian import SocketHolder
     from granian.constants import Interfaces
     from granian.log import LogLevels
     from granian.server.mp import MPServer
-
-    from django.conf import settings  # isort: skip
 
     class Server(MPServer):
         def _init_shared_socket(self) -> None:
@@ -160,13 +179,11 @@ def serve_many(listener: socket.socket) -> None:
 
     master = os.getpid()
 
-    def load() -> Any:
+    def load_and_die_with_master() -> Application:
         # Runs in each worker process. granian's workers outlive a master that was killed.
         die_with(master, signal.SIGTERM)
         end_when_orphaned(master, ORPHAN_SECONDS)
-        from supportops.wsgi import application
-
-        return application
+        return load()
 
     address, port = listener.getsockname()[:2]
     server = Server(
@@ -174,15 +191,15 @@ def serve_many(listener: socket.socket) -> None:
         address=address,
         port=port,
         interface=Interfaces.WSGI,
-        workers=settings.WEB_PROCESSES,
-        blocking_threads=settings.WEB_THREADS,
+        workers=processes,
+        blocking_threads=threads,
         backpressure=1024,
         respawn_failed_workers=True,
         respawn_interval=0.1,
         workers_kill_timeout=int(PATIENCE_SECONDS),
         log_level=LogLevels.warning,
     )
-    server.serve(target_loader=load, wrap_loader=False)
+    server.serve(target_loader=load_and_die_with_master, wrap_loader=False)
 
 
 if __name__ == "__main__":
