@@ -204,22 +204,24 @@ _HOW = {
 
 def piece_widget(piece: Piece) -> forms.Widget:
     """Return the widget for a value of the piece's kind."""
+    widget: forms.Widget
     if piece.kind in (Kind.CHOICE, Kind.BOOLEAN):
         return _select(piece)
     if piece.kind is Kind.SECRET:
-        return UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
-    if piece.kind in (Kind.LONG, Kind.LINES, Kind.JSON):
-        return UnfoldAdminExpandableTextareaWidget(attrs={"class": "so-mono"} if piece.kind is Kind.JSON else {})
-    widget = UnfoldAdminTextInputWidget()
-    if piece.kind in (Kind.INTEGER, Kind.NUMBER):
-        widget.attrs["inputmode"] = "decimal"
+        widget = UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
+    elif piece.kind in (Kind.LONG, Kind.LINES, Kind.JSON):
+        widget = UnfoldAdminExpandableTextareaWidget(attrs={"class": "so-mono"} if piece.kind is Kind.JSON else {})
+    else:
+        is_number = piece.kind in (Kind.INTEGER, Kind.NUMBER)
+        widget = UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"} if is_number else {})
     return widget
 
 
 def _select(piece: Piece) -> forms.Widget:
     values = ("true", "false") if piece.kind is Kind.BOOLEAN else piece.choices
     empty = [] if piece.is_required and piece.default is not None else [("", "–")]
-    return UnfoldAdminSelectWidget(choices=[*empty, *((str(value), str(value)) for value in values)])
+    widget: forms.Widget = UnfoldAdminSelectWidget(choices=[*empty, *((str(value), str(value)) for value in values)])
+    return widget
 
 
 def _suggest(field: PieceField, piece: Piece, prefix: str) -> None:

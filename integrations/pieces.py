@@ -204,7 +204,9 @@ def _piece(
     kinds = {str(option.get("type", "any")) for option in options}
     choices = _choices(options)
     label = str(part.get("title") or names[0].replace("_", " ").capitalize())
-    help_text = " ".join(text for text in (str(part.get("description") or ""), where) if text)
+    help_text = " ".join(
+        text for text in (str(part.get("description") or ""), f"Found at: {where}." if where else "") if text
+    )
     kind = _kind(names[0], [part, *options], options, kinds, choices)
     return Piece(
         names,

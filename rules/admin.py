@@ -76,7 +76,8 @@ class RuleAdmin(PagedAdmin):
     # --- the list -----------------------------------------------------------------------------------------------
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = super().changelist_view(request, *args, **kwargs)
-        page = response.context_data.get("cl") if isinstance(response, TemplateResponse) else None
+        context = response.context_data if isinstance(response, TemplateResponse) else None
+        page = (context or {}).get("cl")
         if page is not None:
             page.result_list = _with_figures(list(page.result_list))
         return response
@@ -167,6 +168,7 @@ class RuleAdmin(PagedAdmin):
             draft.disable()
         trigger = draft.trigger
         types = draft.event_types
+        subjects = _subjects(trigger.shown_platform, types)
         return self.shown(
             request,
             _FORM,
@@ -176,10 +178,10 @@ class RuleAdmin(PagedAdmin):
             draft=draft,
             base=as_text(draft.base),
             may_save=allowed,
-            fields=fields_of_sample(trigger.platform, types),
-            subjects=_subjects(trigger.platform, types),
+            fields=fields_of_sample(trigger.shown_platform, types, subjects),
+            subjects=subjects,
             roots=_ROOTS,
-            recent=recent_events(trigger.platform, types) if trigger.platform != "manual" else [],
+            recent=recent_events(trigger.shown_platform, types) if trigger.shown_platform != "manual" else [],
             test_address=self.address("test_view", rule.pk) if rule else self.address("test_draft_view"),
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import QueryDict
 
 from integrations.forms import TemplatesForm
-from integrations.pieces import NotReadable, parsed, pieces_of
+from integrations.pieces import NotReadable, parsed, pieces_of, same_text
 from rules.catalogue import OrganizationCatalogue
 from rules.forms import (
     RuleForm,
@@ -17,7 +17,6 @@ from rules.forms import (
     json_text,
     parameters_form,
     put,
-    same_text,
     spec_of,
 )
 from rules.problems import Problem
@@ -193,7 +192,7 @@ class RuleDraft:
         """Return the whole document; None where something on the page cannot be read, which is marked there."""
         if self.mode == "document":
             return self._typed_document()
-        parts = [self.rule_form, self.trigger, *self.cards]
+        parts: list[Any] = [self.rule_form, self.trigger, *self.cards]
         if any([not part.is_valid() for part in parts]) or not self._inputs_are_readable():  # noqa: C419 - all marked
             return None
         given = self.rule_form.cleaned_data
@@ -251,7 +250,7 @@ class RuleDraft:
         """Show the fields that go with what was chosen. What cannot be read stays as it was typed, and is marked."""
         if self.mode == "document":
             return
-        if self.trigger.chosen_platform != self.trigger.platform:
+        if self.trigger.chosen_platform != self.trigger.shown_platform:
             self._take_trigger(TriggerForm.of_platform(self.trigger.chosen_platform))
         elif self.trigger.is_valid():
             self._take_trigger(self.trigger.values())
@@ -281,9 +280,9 @@ class RuleDraft:
     def everything_wrong(self) -> list[str]:
         """Return what cannot be read on the page, as one list."""
         found = [*self.raw_problems, *([f"inputs: {self.inputs_error}"] if self.inputs_error else [])]
-        forms = [self.rule_form, self.trigger]
+        forms: list[Any] = [self.rule_form, self.trigger]
         for card in self.cards:
-            forms += [card.form, *([card.parameters] if card.parameters else [])]  # type: ignore[list-item]
+            forms += [card.form, *([card.parameters] if card.parameters else [])]
         for form in forms if self.mode == "form" else ():
             found += [f"{form[name].label}: {text}" for name, texts in form.errors.items() for text in texts]
         return found

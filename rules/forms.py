@@ -83,10 +83,10 @@ class TriggerForm(forms.Form):
     ) -> None:
         super().__init__(data, prefix="trigger")
         self.original = dict(original)
-        self.platform = platform or str(original.get("platform") or MANUAL)
-        self.connector = connector_of(self.platform)
+        self.shown_platform = platform or str(original.get("platform") or MANUAL)
+        self.connector = connector_of(self.shown_platform)
         self.initial = {
-            "platform": self.platform,
+            "platform": self.shown_platform,
             "event": _listed(original.get("event")),
             "integration": original.get("integration") or "",
             "environment": original.get("environment") or "",
@@ -97,14 +97,14 @@ class TriggerForm(forms.Form):
     def _offer(self, catalogue: OrganizationCatalogue) -> None:
         platforms = [(c.key, c.name) for c in registry.all_connectors() if c.events or c.open_events]
         field_of(self, "platform").choices = with_present(
-            [(MANUAL, "by hand, or by the API"), *sorted(platforms, key=lambda item: item[1])], self.platform
+            [(MANUAL, "by hand, or by the API"), *sorted(platforms, key=lambda item: item[1])], self.shown_platform
         )
-        if self.platform == MANUAL:
+        if self.shown_platform == MANUAL:
             for name in ("event", "integration", "environment", "conditions"):
                 del self.fields[name]
             return
         self._offer_events()
-        accounts = [item.name for item in catalogue.integrations if item.platform == self.platform]
+        accounts = [item.name for item in catalogue.integrations if item.platform == self.shown_platform]
         field_of(self, "integration").choices = with_present(
             [("", "any account"), *((name, name) for name in accounts)], self.initial["integration"]
         )
@@ -136,10 +136,10 @@ class TriggerForm(forms.Form):
         before = str(self.original.get("platform") or MANUAL)
         if given["platform"] != before:
             trigger["platform"] = given["platform"]
-        if self.platform != given["platform"]:
+        if self.shown_platform != given["platform"]:
             # The fields on the page were those of the platform before.
             return TriggerForm.of_platform(given["platform"])
-        if self.platform == MANUAL:
+        if self.shown_platform == MANUAL:
             return trigger
         events = given["event"]
         events = [part.strip() for part in events.split(",") if part.strip()] if isinstance(events, str) else events
@@ -292,7 +292,7 @@ def spec_of(catalogue: OrganizationCatalogue, step: Mapping[str, Any]) -> Action
 def action_choices(present: str) -> list[Any]:
     """Return every action, grouped by platform, and the present one even where it does not exist."""
     groups: list[Any] = [("", "choose an action")]
-    known = set()
+    known: set[str] = set()
     for connector in sorted(registry.all_connectors(), key=lambda item: (not item.is_generic, item.name)):
         options = [
             (f"{'' if connector.is_generic else connector.key}:{spec.name}", spec.label or _label(spec.name))

@@ -49,7 +49,7 @@ class RunAdmin(PagedAdmin):
     paginator = BoundedPaginator
     show_full_result_count = False
     ordering: ClassVar = ["-id"]
-    list_display: ClassVar = ["name", "state", "cause", "environment", "created_at", "took"]
+    list_display: ClassVar = ["name", "state", "cause", "environment", "planned", "took"]
     list_filter: ClassVar = ["status", WaitsForPersonFilter, "cause", "created_at"]
     list_select_related: ClassVar = ["rule"]
     list_per_page = 50
@@ -68,11 +68,15 @@ class RunAdmin(PagedAdmin):
     # --- the list -----------------------------------------------------------------------------------------------
     @admin.display(description="rule")
     def name(self, run: Run) -> str:
-        return run.rule.name
+        return str(run.rule.name)
 
     @admin.display(description="status", ordering="status")
     def state(self, run: Run) -> SafeString:
         return badge(run.status)
+
+    @admin.display(description="planned", ordering="id")
+    def planned(self, run: Run) -> str:
+        return f"{run.created_at:%Y-%m-%d %H:%M:%S}"
 
     @admin.display(description="took")
     def took(self, run: Run) -> str:

@@ -65,13 +65,15 @@ def tried(compiled: CompiledRule, name: str, chosen: str, organization: Organiza
     return trial.try_rule(compiled, event, platform, rule_name=name, organization=about).as_dict()
 
 
-def fields_of_sample(platform: str, types: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the fields of the sample of the first event that has one, with their values: what rules may name."""
+def fields_of_sample(platform: str, types: Sequence[str], subjects: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return the fields of the sample of the first event that has one: as conditions and as templates name them, and
+    their values."""
     try:
         event = trial.sample_event(platform, types or ("*",))
     except (LookupError, registry.UnknownPlatform):
         return []
-    return list(_flat(event.payload, ""))[:_MOST_FIELDS]
+    fields = list(_flat(event.payload, ""))[:_MOST_FIELDS]
+    return [(name, name if name.partition(".")[0] in subjects else f"event.{name}", value) for name, value in fields]
 
 
 def _flat(value: Any, path: str) -> Iterator[tuple[str, str]]:

@@ -205,6 +205,8 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "SupportOps",
     "SITE_SUBHEADER": "supportops.sidebar.organization_name",
     "SITE_SYMBOL": "bolt",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/supportops/favicon.svg"}],
+    "STYLES": ["/static/supportops/admin.css"],
     "SITE_URL": None,
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,

@@ -66,7 +66,16 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("People", "badge", "admin:people_user_changelist"),
         ]
         groups.append(_group("Installation", installation))
+    _mark_present(request.path, [item for group in groups for item in group["items"]])
     return groups
+
+
+def _mark_present(path: str, items: list[dict[str, Any]]) -> None:
+    """Mark the item whose pages the person is on: of two, the one with the longer address."""
+    at = [item for item in items if path == item["link"] or (path.startswith(item["link"]) and item is not items[0])]
+    present = max(at, key=lambda item: len(item["link"]), default=None)
+    for item in items:
+        item["active"] = item is present
 
 
 def _group(title: str, items: list[tuple[str, str, str]]) -> dict[str, Any]:

@@ -149,6 +149,7 @@ class DeliveryAdmin(PagedAdmin):
             request,
             "admin/webhooks/delivery/dead_letters.html",
             "Dead letters",
+            opts=None,
             groups=grouped(*dead_letters({})),
             letters=[_letter(row) for row in letters],
             chosen=chosen,

@@ -30,7 +30,7 @@
     event.preventDefault();
     const target = (last && document.getElementById(last)) || document.querySelector("textarea[data-takes=condition]");
     if (!target) return;
-    const text = target.dataset.takes === "condition" ? JSON.stringify(chip.dataset.field) : `{{ ${chip.dataset.field} }}`;
+    const text = target.dataset.takes === "condition" ? JSON.stringify(chip.dataset.field) : `{{ ${chip.dataset.template} }}`;
     const start = target.selectionStart ?? target.value.length;
     target.setRangeText(text, start, target.selectionEnd ?? start, "end");
     target.focus();
