@@ -23,6 +23,8 @@ from supportops.bulk import write_rows
 
 UNCERTAIN_WAIT = timedelta(days=7)
 CREDENTIALS_WAIT = timedelta(hours=72)
+# Waits up to this long are also rung for by the process that set them.
+SOON = timedelta(minutes=2)
 
 _STEP_FIELDS = (
     "status",
@@ -139,8 +141,14 @@ class Settlement:
         if ended:
             self._record(ended)
         self.tally.write()
-        if any(step.due_at is not None and step.due_at <= self.now for step in self._changed.values()):
+        self._wake()
+
+    def _wake(self) -> None:
+        due = [step.due_at for step in self._changed.values() if step.due_at is not None]
+        if any(at <= self.now for at in due):
             wake.perform()
+        for seconds in {round((at - self.now).total_seconds(), 2) for at in due if self.now < at <= self.now + SOON}:
+            wake.perform_in(seconds)
 
     def _move_on(self, run: Run) -> bool:
         """Start, skip and set the run's status. Returns whether the run has just ended."""

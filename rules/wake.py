@@ -7,6 +7,8 @@ Tasks are named, not imported: planning lies in an app above this one.
 from celery import current_app
 from django.db import transaction
 
+from supportops.alarm import Alarm
+
 
 def plan() -> None:
     """Have due deliveries planned."""
@@ -18,5 +20,14 @@ def perform() -> None:
     _after_commit("rules.tasks.perform")
 
 
+def perform_in(seconds: float) -> None:
+    """Have steps performed that are put back until then. The sweep would find them too, a little later: a platform's
+    rate is kept more evenly this way."""
+    transaction.on_commit(lambda: _alarm.set(seconds))
+
+
 def _after_commit(task: str) -> None:
     transaction.on_commit(lambda: current_app.tasks[task].delay())
+
+
+_alarm = Alarm(lambda: current_app.tasks["rules.tasks.perform"].delay())
