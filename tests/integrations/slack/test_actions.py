@@ -503,7 +503,9 @@ def test_messages_are_limited_by_channel_and_nothing_else() -> None:
     assert buckets("send_notification", {"channel": "urgent", "title": "x"}) == first
     assert buckets("send_message", {"user": "bo@example.com", "text": "x"}) != first
     [limit] = [limit for limit in Slack.limits if limit.name == "messages in a channel"]
-    assert (limit.calls, limit.seconds, limit.burst) == (1, 1, 1)
+    # One a second, and a little room.
+    assert (limit.calls, limit.burst) == (1, 1)
+    assert 1 < limit.seconds <= 1.2
 
 
 def test_other_methods_have_their_tier() -> None:
