@@ -30,6 +30,7 @@ from integrations.credentials import (
 from integrations.endpoints import NewSecret
 from integrations.errors import IntegrationError
 from integrations.models import Endpoint, Integration, IntegrationHealth
+from integrations.parameters import explained
 from integrations.specs import Account, Action, Call, Result
 from supportops import clock
 from supportops.ids import new_id
@@ -276,20 +277,20 @@ def checked_parameters(
     try:
         return spec.model.model_validate(dict(parameters))
     except ValidationError as error:
-        raise Refused(_problems(error, "parameters")) from None
+        raise Refused(_problems(error, "parameters", spec.model)) from None
 
 
 def _checked(model: type[BaseModel], values: Mapping[str, Any], where: str) -> dict[str, Any]:
     try:
         checked = model.model_validate(dict(values))
     except ValidationError as error:
-        raise Refused(_problems(error, where)) from None
+        raise Refused(_problems(error, where, model)) from None
     return checked.model_dump(mode="json", exclude_none=True)
 
 
-def _problems(error: ValidationError, where: str) -> list[Problem]:
+def _problems(error: ValidationError, where: str, model: type[BaseModel]) -> list[Problem]:
     return [
-        Problem(".".join([where, *(str(part) for part in item["loc"])]), item["type"], item["msg"])
+        Problem(".".join([where, *(str(part) for part in item["loc"])]), item["type"], explained(item, model))
         for item in error.errors(include_input=False, include_url=False)
     ]
 

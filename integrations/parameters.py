@@ -1,5 +1,7 @@
-"""Building blocks for the parameter models of actions."""
+"""Building blocks for the parameter models of actions, and what is said of values that do not fit one."""
 
+import difflib
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict
@@ -30,3 +32,20 @@ def field_named(model: type[BaseModel], name: str) -> FieldInfo | None:
         if name in choices:
             return field
     return None
+
+
+def explained(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
+    """Return one of a ValidationError's problems with `model` in words for people."""
+    loc, kind = problem["loc"], problem["type"]
+    name = str(loc[-1]) if loc else ""
+    if kind == "missing":
+        return f"'{name}' is required."
+    if kind == "extra_forbidden" and len(loc) == 1:
+        known = list(model.model_fields)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        return f"There is no '{name}' here{hint}. There are: {', '.join(known) or 'none'}."
+    if kind == "extra_forbidden":
+        return f"There is no '{name}' here."
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return message[:1].upper() + message[1:] + ("" if message.endswith(".") else ".")

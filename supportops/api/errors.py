@@ -16,6 +16,7 @@ from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -108,6 +109,7 @@ def is_database_away(error: BaseException | None) -> bool:
 # Programs get the one form, people (the admin) Django's pages.
 
 
+@csrf_exempt
 def no_such_address(request: HttpRequest) -> HttpResponse:
     """404 for every address under /api/ that is none."""
     return _plain(404, "client_error", "not_found", "There is nothing at this address.")

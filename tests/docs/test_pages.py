@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.docs.fenced import ROOT
 
@@ -41,6 +42,11 @@ def test_what_it_names_is_there(page: str) -> None:
         assert resolves(name), f"{page} names {name}"
     for name in _FILE.findall(text):
         assert (ROOT / name).exists(), f"{page} names {name}"
+
+
+@pytest.mark.parametrize("form", sorted((ROOT / ".github").rglob("*.yml")), ids=lambda path: path.stem)
+def test_forms_are_yaml(form: Path) -> None:
+    assert yaml.safe_load(form.read_text(encoding="utf-8"))
 
 
 def anchors(path: Path) -> set[str]:

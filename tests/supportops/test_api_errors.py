@@ -257,3 +257,12 @@ def test_a_session_needs_the_csrf_token(world: World) -> None:
     client = api_client(world.ada.token)
     client.handler.enforce_csrf_checks = True
     assert client.post("/api/echo", {"a": 1}).status_code == 201
+
+
+def test_no_address_is_404_for_every_method_also_where_cookies_would_need_a_token() -> None:
+    from rest_framework.test import APIClient
+
+    client = APIClient(enforce_csrf_checks=True)
+    for method in (client.get, client.post, client.put, client.patch, client.delete):
+        answer = method("/api/nothing/here")
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, "not_found")
