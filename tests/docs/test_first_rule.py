@@ -50,3 +50,25 @@ def test_the_first_rule_of_the_readme(trial: Trial) -> None:
     assert "_error" not in printed
     messages = [arrival["body"] for arrival in trial.arrived("slack")]
     assert messages == [{"channel": "#urgent-tickets", "text": "Urgent ticket: Nobody can sign in"}]
+
+
+def test_the_examples_of_the_api(trial: Trial) -> None:
+    script = [*blocks("README.md", "sh", "first-rule"), *blocks("docs/api.md", "sh", "api")]
+    printed = run(trial, trial.make_organization("api"), script)
+
+    refused = [line for line in printed.splitlines() if '"errors":' in line]
+    assert len(refused) == 1, refused
+    for part in (
+        "did you mean 'ticket_created'?",
+        "did you mean 'message'?",
+        '"version":3',
+        '"circuit":"closed"',
+        '"valid":true',
+        '"action":"rule.changed"',
+        '{"status": "ok"}',
+    ):
+        assert part in printed, part
+    messages = [arrival["body"]["text"] for arrival in trial.arrived("slack")]
+    assert messages.count("Lunch is ready") == 1
+    notes = [arrival["body"] for arrival in trial.arrived("freshdesk")]
+    assert len(notes) == 1 and "Seen by SupportOps" in notes[0]["body"]
