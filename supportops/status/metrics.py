@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
@@ -16,16 +16,21 @@ _RUNS = ("planned", "succeeded", "failed")
 _THIS_HOUR = "Starts anew each full hour (UTC), as a counter does with its process."
 
 
-def text() -> bytes:
+def text(*, is_database_up: bool = True) -> bytes:
     """Return all metrics. While the database is away they say just that."""
     registry = CollectorRegistry()
-    registry.register(_Collector())
+    registry.register(_Collector(is_database_up))
     return generate_latest(registry)
 
 
 class _Collector:
+    def __init__(self, is_database_up: bool) -> None:
+        self._is_database_up = is_database_up
+
     def collect(self) -> Iterator[Metric]:
         try:
+            if not self._is_database_up:
+                raise OperationalError
             now = figures.kept.get()
         except DatabaseError:
             yield _gauge("database_up", "Whether the database answers.", 0)

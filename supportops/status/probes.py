@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from celery import current_app
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -19,6 +20,8 @@ from supportops.running.waking import BROKER_ERRORS
 from supportops.status import metrics
 from supportops.tenancy.models import Organization
 
+log = structlog.get_logger()
+
 # What hangs counts as away. Load balancers lose their patience at about this time.
 PATIENCE_SECONDS = 2
 FRESH_SECONDS = 1.0
@@ -30,16 +33,26 @@ class Question:
     So neither a database that hangs nor a stranger who asks all the time can take up the threads of the process.
     """
 
-    def __init__(
-        self, ask: Callable[[], bool], patience: float = PATIENCE_SECONDS, fresh: float = FRESH_SECONDS
-    ) -> None:
-        self._ask, self._patience, self._fresh = ask, patience, fresh
+    def __init__(self, about: str, ask: Callable[[], bool], patience: float = PATIENCE_SECONDS) -> None:
+        self._about, self._ask, self._patience = about, ask, patience
         self._lock = threading.Lock()
         self._answered: threading.Event | None = None
         self._answer, self._at = False, float("-inf")
+        self._was_there = True
 
     def answer(self) -> bool:
         """Return the answer, at most a second old; no when there is none in time."""
+        is_there = self._ask_in_time()
+        if is_there is not self._was_there:
+            # Said when it changes: a load balancer asks every few seconds.
+            self._was_there = is_there
+            if is_there:
+                log.info("readiness.back", part=self._about)
+            else:
+                log.warning("readiness.lost", part=self._about)
+        return is_there
+
+    def _ask_in_time(self) -> bool:
         with self._lock:
             if time.monotonic() - self._at < FRESH_SECONDS:
                 return self._answer
@@ -100,9 +113,9 @@ def _workers_are_alive() -> bool:
         connection.close()
 
 
-DATABASE = Question(_database_takes_writes)
-BROKER = Question(_broker_answers)
-WORKERS = Question(_workers_are_alive)
+DATABASE = Question("database", _database_takes_writes)
+BROKER = Question("broker", _broker_answers)
+WORKERS = Question("workers", _workers_are_alive)
 
 
 @require_safe
@@ -124,7 +137,10 @@ def readyz(request: HttpRequest) -> HttpResponse:
         parts |= {"broker": BROKER, "workers": WORKERS}
     missing = [name for name, question in parts.items() if not question.answer()]
     if missing:
-        return JsonResponse({"status": "unavailable", "missing": missing}, status=503, headers={"Retry-After": "5"})
+        answer = JsonResponse({"status": "unavailable", "missing": missing}, status=503, headers={"Retry-After": "5"})
+        # As Django marks what its log has a line about; ours was written when the part went missing.
+        answer._has_been_logged = True  # type: ignore[attr-defined]
+        return answer
     return JsonResponse({"status": "ok"})
 
 
@@ -141,7 +157,8 @@ def metrics_page(request: HttpRequest) -> HttpResponse:
         return JsonResponse(
             {"type": "client_error", "errors": [refusal]}, status=401, headers={"WWW-Authenticate": "Bearer"}
         )
-    return HttpResponse(metrics.text(), content_type=metrics.CONTENT_TYPE)
+    # A database that hangs would hold up every scrape, and with each of them a thread.
+    return HttpResponse(metrics.text(is_database_up=DATABASE.answer()), content_type=metrics.CONTENT_TYPE)
 
 
 def _may_see_metrics(request: HttpRequest) -> bool:

@@ -41,7 +41,7 @@ def _nothing_kept() -> Iterator[None]:
 
 
 def asked(answer: bool) -> probes.Question:
-    return probes.Question(lambda: answer)
+    return probes.Question("part", lambda: answer)
 
 
 # --- healthz and readyz -----------------------------------------------------------------------------------------
@@ -148,16 +148,16 @@ def test_what_hangs_counts_as_away_and_takes_up_one_thread() -> None:
         calls.append(1)
         return release.wait(10)
 
-    question = probes.Question(hang, patience=0.05)
+    question = probes.Question("part", hang, patience=0.05)
     assert [question.answer() for _ in range(5)] == [False] * 5
     assert len(calls) == 1
     release.set()
-    assert probes.Question(hang, patience=5).answer() is True
+    assert probes.Question("part", hang, patience=5).answer() is True
 
 
 def test_a_question_is_asked_once_a_second_at_most() -> None:
     calls: list[int] = []
-    question = probes.Question(lambda: not calls.append(1))
+    question = probes.Question("part", lambda: not calls.append(1))
     assert [question.answer() for _ in range(50)] == [True] * 50
     assert len(calls) == 1
 
@@ -168,10 +168,25 @@ def test_a_question_that_breaks_is_a_no_and_is_asked_again(monkeypatch: pytest.M
     def broken() -> bool:
         raise RuntimeError
 
-    question = probes.Question(broken)
+    question = probes.Question("part", broken)
     assert question.answer() is False
     question.forget()
     assert question.answer() is False
+
+
+def test_what_goes_missing_and_comes_back_is_logged_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = [True, False, False, True]
+    question = probes.Question("database", lambda: answers.pop(0))
+    monkeypatch.setattr(probes, "DATABASE", question)
+    with caplog.at_level("INFO"):
+        for expected in (200, 503, 503, 200):
+            question.forget()
+            assert client.get("/readyz").status_code == expected
+    told = [record.msg["event"] for record in caplog.records if isinstance(record.msg, dict)]
+    assert told == ["readiness.lost", "readiness.back"]
+    assert not [record for record in caplog.records if record.name == "django.request"]
 
 
 # --- metrics ----------------------------------------------------------------------------------------------------
@@ -338,9 +353,18 @@ def test_metrics_say_that_the_database_is_away(client: Client, monkeypatch: pyte
     def away() -> None:
         raise OperationalError("connection refused by host secret.internal")
 
+    monkeypatch.setattr(probes, "DATABASE", asked(True))
     monkeypatch.setattr(figures, "take", away)
     assert samples(client) == {("database_up",): 0}
     assert "secret.internal" not in client.get("/metrics").content.decode()
+
+
+@pytest.mark.django_db
+def test_a_database_that_hangs_holds_up_no_scrape(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes, "DATABASE", asked(False))
+    with CaptureQueriesContext(connection) as queries:
+        assert samples(client) == {("database_up",): 0}
+    assert len(queries) == 0
 
 
 TOKEN = "t" * 40
