@@ -15,10 +15,10 @@ from celery import Celery, signals
 # The stubs know neither the worker's half of the fixup nor what install() gives.
 from celery.fixups.django import DjangoFixup, DjangoWorkerFixup  # type: ignore[attr-defined]
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 from kombu import Queue
 
-from supportops.running.processes import die_with, take_turns_quickly
+from supportops.running.processes import die_with, share_memory_with_children, take_turns_quickly
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportops.settings")
 
@@ -32,14 +32,38 @@ class _WorkerFixup(DjangoWorkerFixup):  # type: ignore[misc]
         close_old_connections()
 
     def on_worker_process_init(self, **kwargs: Any) -> None:
-        # The parent's pool came along with the fork: its threads did not, and its sockets are the parent's.
-        from django.db import connections
-
+        # The parent's connections came along with the fork: their sockets are the parent's, and a pool's threads
+        # did not come. Forgotten without closing; Celery's own would close what this process has just opened.
         for connection in connections.all(initialized_only=True):
-            pools = getattr(type(connection), "_connection_pools", None)
-            if pools is not None:
-                pools.pop(connection.alias, None)
-        super().on_worker_process_init(**kwargs)
+            connection.connection = None
+            pools = getattr(type(connection), "_connection_pools", {})
+            if connection.alias in pools:
+                _of_the_parent.append(pools.pop(connection.alias))
+        begin_process()
+
+
+# Kept for good: a pool that nobody refers to would try to close itself.
+_of_the_parent: list[Any] = []
+_master: list[int] = []
+
+
+@signals.worker_init.connect
+def _remember_master(**_: Any) -> None:
+    _master[:] = [os.getpid()]
+
+
+@signals.worker_before_create_process.connect
+def _share_memory(**_: Any) -> None:
+    share_memory_with_children()
+
+
+def begin_process() -> None:
+    """Let a pool process die with its master, which by itself it does not, and beat as a worker from now on."""
+    from rules import workers  # models: readable only once Django is set up
+
+    die_with(_master[0], signal.SIGKILL)
+    take_turns_quickly()
+    workers.this_worker_id()
 
 
 class _Fixup(DjangoFixup):
@@ -118,24 +142,6 @@ def _put_up_second_wall(**_: Any) -> None:
 
     if settings.SECOND_WALL:
         second_wall.install()
-
-
-_master: list[int] = []
-
-
-@signals.worker_init.connect
-def _remember_master(**_: Any) -> None:
-    _master[:] = [os.getpid()]
-
-
-@signals.worker_process_init.connect
-def _begin_process(**_: Any) -> None:
-    """A pool process dies with its master, which by itself does not hold, and beats as a worker from now on."""
-    from rules import workers  # models: readable only once Django is set up
-
-    die_with(_master[0], signal.SIGKILL)
-    take_turns_quickly()
-    workers.this_worker_id()
 
 
 @signals.worker_process_shutdown.connect

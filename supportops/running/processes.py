@@ -4,6 +4,7 @@ Used by the supervisor and by the tests. Nothing here needs Django.
 """
 
 import ctypes
+import gc
 import os
 import signal
 import subprocess
@@ -70,6 +71,12 @@ def end_when_orphaned(parent: int, grace_seconds: float) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, name="orphan-watch", daemon=True).start()
+
+
+def share_memory_with_children() -> None:
+    """Keep what is loaded in pages that forked children share: the garbage collector shall not write to it."""
+    gc.collect()
+    gc.freeze()
 
 
 def take_turns_quickly() -> None:
