@@ -30,4 +30,8 @@ def _after_commit(task: str) -> None:
     transaction.on_commit(lambda: current_app.tasks[task].delay())
 
 
-_alarm = Alarm(lambda: current_app.tasks["rules.tasks.perform"].delay())
+def _ring() -> None:
+    current_app.tasks["rules.tasks.perform"].delay()
+
+
+_alarm = Alarm(_ring)

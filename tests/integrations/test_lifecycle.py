@@ -48,10 +48,6 @@ def test_parameters_that_do_not_fit_are_named_with_what_would(world: World) -> N
 def test_credentials_that_do_not_fit_are_named_and_not_repeated(world: World) -> None:
     wrong = {"domain": "acme.freshdesk.com", "api_kee": "s3cret-text"}
     body = {"platform": "freshdesk", "name": "F", "credentials": wrong}
-        "platform": "freshdesk",
-        "name": "F",
-        "credentials": {"domain": "acme.freshdesk.com", "api_kee": "s3cret-text"},
-    }
     answer = world.ada.api.post("/api/integrations/", body, format="json")
     assert ("credentials.api_key", "'api_key' is required.") in errors(answer)
     assert b"s3cret-text" not in answer.content
