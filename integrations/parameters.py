@@ -47,5 +47,25 @@ def explained(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"There is no '{name}' here{hint}. There are: {', '.join(known) or 'none'}."
     if kind == "extra_forbidden":
         return f"There is no '{name}' here."
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    return message[:1].upper() + message[1:] + ("" if message.endswith(".") else ".")
+    return sentence(kind, str(problem["msg"]))
+
+
+# pydantic's kinds of problems, in the words of JSON.
+_EXPECTED = {
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+}
+
+
+def sentence(kind: str, message: str) -> str:
+    """Return what a ValidationError says of one value, as a sentence for people who know JSON and no Python."""
+    if kind in _EXPECTED:
+        return f"Expected {_EXPECTED[kind]}."
+    message = message.removeprefix("Value error, ")
+    return (message[:1].upper() + message[1:] + ("" if message.endswith(".") else "."))[:500]

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from integrations.base import BaseIntegration
 from integrations.errors import IntegrationError
+from integrations.parameters import sentence
 from integrations.specs import ActionSpec, EventSpec
 from rules.catalogue import Catalogue
 from rules.conditions import ConditionErrors, compile_conditions, doubts
@@ -362,7 +363,7 @@ def _shape_problem(item: Any, typed: Any) -> Problem:
         return Problem(
             at, "unknown_field", f"There is no field '{name}' here{_near(name, known)}. Fields: {', '.join(known)}."
         )
-    return Problem(at, item["type"], _sentence(item["msg"]))
+    return Problem(at, item["type"], sentence(item["type"], item["msg"]))
 
 
 def _known_fields(path: Sequence[Any]) -> list[str]:
@@ -397,7 +398,7 @@ def _parameter_problem(at: str, item: Any, parameters: Any, model: type[BaseMode
         return Problem(where, "unknown_parameter", detail)
     if item["type"] == "missing":
         return Problem(where, "required", f"The parameter '{path[-1]}' is required.")
-    return Problem(where, item["type"], _sentence(item["msg"]))
+    return Problem(where, item["type"], sentence(item["type"], item["msg"]))
 
 
 def _without_branches(loc: Sequence[Any], typed: Any) -> tuple[Any, ...]:
@@ -473,8 +474,3 @@ def _event_names(connector: type[BaseIntegration]) -> str:
 def _near(name: str, known: Sequence[str]) -> str:
     matches = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f" (did you mean '{matches[0]}'?)" if matches else ""
-
-
-def _sentence(message: str) -> str:
-    message = message.removeprefix("Value error, ")
-    return (message[:1].upper() + message[1:] + ("" if message.endswith(".") else "."))[:500]

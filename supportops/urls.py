@@ -1,6 +1,7 @@
 """Every address of the application. Each part of the API has a module with `urlpatterns`, one line here."""
 
 from django.contrib import admin
+from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from supportops.api import errors
@@ -19,6 +20,8 @@ API_URLS = [
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # Whoever types the bare address is a person.
+    path("", lambda request: redirect("admin:index"), name="front-page"),
     # Before the admin's own addresses, whose last one catches everything.
     path("admin/organization/", ChooseOrganizationView.as_view(), name="choose-organization"),
     path("admin/", admin.site.urls),

@@ -16,6 +16,8 @@ ROUTES: dict[str, str] = {
     "ANY /metrics/": "public",
     "GET /api/health/": "read",
     "GET /api/stats/": "read",
+    # to the admin, which asks who it is
+    "ANY /": "public",
     # people
     "GET /admin/organization/": "session",
     "POST /admin/organization/": "session",

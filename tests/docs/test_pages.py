@@ -16,8 +16,8 @@ PAGES = sorted(
 _LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?\)")
 _NAME = re.compile(r"`((?:webhooks|rules|integrations|audit|supportops)(?:\.[A-Za-z_]+)+)`")
 _FILE = re.compile(r"`((?:webhooks|rules|integrations|audit|supportops|tests|docs|deploy|requirements)/[\w./-]+)`")
-# The name of an entry point.
-NO_CODE = {"supportops.connectors"}
+# Names of other things than code: an entry point, a log file.
+NO_CODE = {"supportops.connectors", "supportops.log"}
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 

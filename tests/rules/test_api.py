@@ -29,3 +29,13 @@ def test_what_was_read_can_be_written_back(world: World) -> None:
     assert (changed["version"], changed["trigger"]["conditions"]) == (2, {"priority": {"gte": 3}})
     copy = api.post("/api/rules/", {**read, "name": "A copy"}, format="json").json()
     assert copy["id"] != read["id"]
+
+
+@pytest.mark.django_db
+def test_parts_of_another_kind_are_refused_in_the_words_of_json(world: World) -> None:
+    odd = {**URGENT, "trigger": "freshdesk", "actions": [{"action": 5}]}
+    answer = world.ada.api.post("/api/rules/", odd, format="json")
+    assert {entry["attr"]: entry["detail"] for entry in answer.json()["errors"]} == {
+        "trigger": "Expected an object.",
+        "actions.0.action": "Expected a text.",
+    }

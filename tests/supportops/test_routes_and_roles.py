@@ -46,7 +46,7 @@ def _walk(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator[tup
         text = prefix + _template(str(pattern.pattern))
         if isinstance(pattern, URLPattern):
             if pattern.callback is not no_such_address:
-                yield f"/{text.strip('/')}/", pattern.callback
+                yield f"/{text.strip('/')}/".replace("//", "/"), pattern.callback
         elif text != "admin/":
             yield from _walk(pattern.url_patterns, text)
 
