@@ -16,8 +16,8 @@ PAGES = sorted(
 _LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?\)")
 _NAME = re.compile(r"`((?:webhooks|rules|integrations|audit|supportops)(?:\.[A-Za-z_]+)+)`")
 _FILE = re.compile(r"`((?:webhooks|rules|integrations|audit|supportops|tests|docs|deploy|requirements)/[\w./-]+)`")
-# Names of other things than code: an entry point, a log file.
-NO_CODE = {"supportops.connectors", "supportops.log"}
+# Names of other things than code: an entry point, log files.
+NO_CODE = {"supportops.connectors", "supportops.log", "integrations.log"}
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
