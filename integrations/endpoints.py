@@ -49,6 +49,9 @@ def find_by_account(platform: str, account_id: str, most: int = 5) -> list[Endpo
 
     Works across organizations. Among several the signature decides; more than `most` are never tried.
     """
+    if "\0" in account_id:
+        # No account is called that, and PostgreSQL would refuse the question.
+        return []
     return list(
         Endpoint.across_organizations.select_related("integration", "organization")
         .filter(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
 from integrations import endpoints, registry, usage
 from integrations.base import BaseIntegration
@@ -188,7 +188,8 @@ def _arrival(
         integration_id=endpoint.integration_id,
         endpoint_id=endpoint.id,
         platform=endpoint.integration.platform,
-        external_id=(sender_id or "")[:200],
+        # PostgreSQL holds no zero byte in a text.
+        external_id=(sender_id or "").replace("\0", "\ufffd")[:200],
         status=DeliveryStatus.REJECTED if malformed else DeliveryStatus.ACCEPTED,
         reason=malformed[:1000],
         received_at=now,
@@ -216,14 +217,15 @@ def _arrival(
     return _Arrival(delivery, body, key)
 
 
-def _write(arrivals: Sequence[_Arrival]) -> list[_Stored]:
-    """Commit arrivals of any organizations together. One that cannot be written takes no other down."""
+def _write(arrivals: Sequence[_Arrival]) -> list[_Stored | DatabaseError]:
+    """Commit arrivals of any organizations together. One that cannot be written takes no other down: its place holds
+    the error. Raises OperationalError and InterfaceError, which are everybody's."""
     try:
-        return _write_together(arrivals)
-    except IntegrityError:
-        if len(arrivals) == 1:
-            raise
-        return [stored for arrival in arrivals for stored in _write_together([arrival])]
+        return [*_write_together(arrivals)]
+    except (OperationalError, InterfaceError):
+        raise
+    except DatabaseError as error:
+        return [error] if len(arrivals) == 1 else [_write([arrival])[0] for arrival in arrivals]
 
 
 def _write_together(arrivals: Sequence[_Arrival]) -> list[_Stored]:
@@ -268,14 +270,22 @@ def _outcome(arrival: _Arrival, first: dict[tuple[uuid.UUID, str, bytes], Delive
     return _Stored(holder.delivery_id, "duplicate" if same else "conflict")
 
 
-_group: GroupCommit[_Arrival, _Stored] = GroupCommit(_write)
+_group: GroupCommit[_Arrival, _Stored | DatabaseError] = GroupCommit(_write)
 
 
 def _store(arrival: _Arrival) -> _Stored:
-    return _group.submit(arrival)
+    outcome = _group.submit(arrival)
+    if isinstance(outcome, DatabaseError):
+        raise outcome
+    return outcome
 
 
 def _keep_conflict(delivery_id: uuid.UUID, request: WebhookRequest, most: int = 20) -> None:
-    """Keep another body under a known id for the tenant to see; a sender that goes on is not kept without end."""
+    """Keep another body under a known id for the tenant to see; a sender that goes on is not kept without end.
+
+    Keys outlive deliveries: where the first one is forgotten there is nobody left to show the other to.
+    """
+    if not Delivery.objects.filter(pk=delivery_id).exists():
+        return
     if DeliveryConflict.objects.filter(delivery_id=delivery_id).count() < most:
         DeliveryConflict.objects.create(delivery_id=delivery_id, raw=request.body, ip=request.ip)
