@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
+PACKAGES = ("supportops", "integrations", "rules", "webhooks", "audit")
 COMMANDS = ("serve", "test", "check", "demo", "bench")
 
 DESCRIPTION = """\

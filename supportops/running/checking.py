@@ -6,10 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from supportops.running.arguments import BASE_DIR
+from supportops.running.arguments import BASE_DIR, PACKAGES
 from supportops.running.console import say
 
-PACKAGES = ("supportops", "integrations", "rules", "webhooks", "audit")
 CHECKS: dict[str, tuple[str, ...]] = {
     "style (ruff)": ("ruff", "check", "."),
     "format (ruff)": ("ruff", "format", "--check", "."),

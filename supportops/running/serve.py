@@ -1,5 +1,6 @@
 """`run.py` and `run.py --full`: lock, port, keys, servers, migrations, children; and everything ended at the end."""
 
+import compileall
 import errno
 import fcntl
 import http.client
@@ -12,8 +13,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from supportops.running import runtime_env, servers
-from supportops.running.arguments import BASE_DIR, Arguments
+from supportops.running import migrated, runtime_env, servers
+from supportops.running.arguments import BASE_DIR, PACKAGES, Arguments
 from supportops.running.console import complain, say
 from supportops.running.processes import ProcessError, User, spawn, unprivileged_user
 from supportops.running.supervisor import Child, StopAsked, Supervisor, describe_exit
@@ -78,8 +79,14 @@ class Start:
         values = self._full_values(runtime, logs) if self.is_full else {"SUPPORTOPS_MODE": "embedded"}
         runtime.write({**values, **self._public_values()}, self.user)
         self._prepare_environment()
-        self._migrate()
+        compile_code()
+        self._migrate(
+            values.get("SUPPORTOPS_DATABASE_URL") or os.environ.get("SUPPORTOPS_DATABASE_URL") or self._sqlite()
+        )
         self._start_children()
+
+    def _sqlite(self) -> str:
+        return f"sqlite:///{self.data / 'supportops.sqlite3'}"
 
     def _make_data_folder(self) -> bool:
         """Make the data folder; say whether it is ours to give to another user."""
@@ -212,10 +219,13 @@ class Start:
             pass_fds=[self._lock, *fds],
         )
 
-    def _migrate(self) -> None:
+    def _migrate(self, database_url: str) -> None:
+        if migrated.is_up_to_date(self.data, database_url):
+            return
         code = self._spawn("supportops.running.first_start", death_signal=signal.SIGKILL).wait()
         if code != 0:
             raise CannotStart(f"The database could not be prepared ({describe_exit(code)}); the reason stands above.")
+        migrated.note_migrated(self.data, database_url)
 
     def _start_children(self) -> None:
         def add(
@@ -251,6 +261,12 @@ class Start:
         elif waited > READY_SECONDS:
             self._is_announced = True
             complain(f"The web does not answer yet after {waited:.0f} s; see {self.data / 'logs'}.")
+
+
+def compile_code() -> None:
+    """Compile our packages once, so that none of the processes has to: at each start, where it may not write here."""
+    for package in PACKAGES:
+        compileall.compile_dir(BASE_DIR / package, quiet=2)
 
 
 def within(seconds: float, attempt: Callable[[], bool], waiting: str) -> bool:
