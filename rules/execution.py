@@ -63,8 +63,10 @@ class StepSource:
     def __init__(self, queue: str = "work") -> None:
         self._table = claims.Claimable(Step, running=StepStatus.RUNNING, queue=queue)
 
-    def claim(self, room: int, without: Collection[uuid.UUID]) -> Sequence[Job]:
+    def claim(self, room: int, without: Collection[uuid.UUID]) -> Sequence[Job] | None:
         claimed = claims.claim(self._table, workers.this_worker_id(), room, clock.now(), _turns, without=without)
+        if not claimed:
+            return None
         jobs = []
         for organization_id, items in _by_organization(claimed):
             with working_for(organization_id):
@@ -241,7 +243,7 @@ def _decide(settlement: Settlement, row: Step, prepared: Prepared, outcome: Outc
     error = outcome.error or Permanent("The action gave no answer.")
     move = next_move(
         error,
-        attempts_made=row.attempts_made,
+        attempts_made=row.attempts_since_restart,
         now=settlement.now,
         policy=prepared.compiled.retry,
         may_repeat=prepared.may_repeat,

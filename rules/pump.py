@@ -45,8 +45,11 @@ class Job:
 class Source(Protocol):
     """Where a pump's work comes from."""
 
-    def claim(self, room: int, without: Collection[uuid.UUID]) -> Sequence[Job]:
-        """Claim up to `room` rows of organizations not in `without`; do at once what needs no call; return the rest."""
+    def claim(self, room: int, without: Collection[uuid.UUID]) -> Sequence[Job] | None:
+        """Claim up to `room` rows of organizations not in `without`; do at once what needs no call; return the rest.
+
+        None: nothing was due.
+        """
 
     def begin(self, jobs: Sequence[Job]) -> Sequence[Job]:
         """Write that these calls are about to be made; return those that still may be."""
@@ -83,9 +86,10 @@ class Pump:
     def _run(self, executor: ThreadPoolExecutor, until: float) -> int:
         made = 0
         while True:
+            has_claimed = False
             try:
                 if time.monotonic() < until:
-                    self._claim()
+                    has_claimed = self._claim()
                 made += self._start(executor)
             except (OperationalError, InterfaceError) as error:
                 # The database is away. Calls under way are waited for, their outcomes kept until it is back.
@@ -95,19 +99,28 @@ class Pump:
                     raise
                 time.sleep(_LOOK_AGAIN)
             if not self._in_flight and not self._unwritten:
-                if not self._ready:
+                # What was done without a call may have made more due.
+                if not self._ready and not has_claimed:
                     return made
                 continue
             self._finish()
 
-    def _claim(self) -> None:
-        """Keep some calls prepared, so that a slot that frees up finds work; claim many at once or none."""
+    def _claim(self) -> bool:
+        """Keep some calls prepared, so that a slot that frees up finds work; claim many at once or none.
+
+        Returns whether anything was due.
+        """
+        has_claimed = False
         for source in self.sources:
             if len(self._ready) > self.slots // 4:
-                return
+                break
             in_hand = Counter(job.organization_id for job in (*self._ready, *self._in_flight.values()))
             full = {organization for organization, count in in_hand.items() if count >= self.organization_cap}
-            self._ready.extend(source.claim(_AT_ONCE, full))
+            jobs = source.claim(_AT_ONCE, full)
+            if jobs is not None:
+                has_claimed = True
+                self._ready.extend(jobs)
+        return has_claimed
 
     def _start(self, executor: ThreadPoolExecutor) -> int:
         lanes = Counter(job.lane for job in self._in_flight.values())

@@ -59,8 +59,10 @@ class DeliverySource:
     def __init__(self) -> None:
         self._table = claims.Claimable(Delivery)
 
-    def claim(self, room: int, without: Collection[uuid.UUID]) -> Sequence[Job]:
+    def claim(self, room: int, without: Collection[uuid.UUID]) -> Sequence[Job] | None:
         claimed = claims.claim(self._table, workers.this_worker_id(), room, clock.now(), _turns, without=without)
+        if not claimed:
+            return None
         jobs: list[Job] = []
         for organization_id, ids in _by_organization(claimed):
             with working_for(organization_id):
