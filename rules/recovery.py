@@ -100,7 +100,7 @@ def _give_back(settlement: Settlement, step: Step) -> None:
     compiled = compiled_version(settlement.runs[step.run_id].version_id).step(step.name)
     move = next_move(
         Uncertain(_UNKNOWN),
-        attempts_made=step.attempts_made,
+        attempts_made=step.attempts_since_restart,
         now=settlement.now,
         policy=compiled.retry,
         may_repeat=step.may_repeat,

@@ -28,7 +28,6 @@ class RetryAt:
     """Try again then."""
 
     at: datetime
-    repeats_uncertain: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def next_move(
             return Hold()
         if attempts_made >= policy.attempts:
             return Hold() if not may_repeat else Bury()
-        return RetryAt(now + backoff(policy, attempts_made), repeats_uncertain=True)
+        return RetryAt(now + backoff(policy, attempts_made))
     if isinstance(error, Transient) and attempts_made < policy.attempts:
         asked = error.retry_after if isinstance(error, (RateLimited, Unavailable)) else None
         wait = backoff(policy, attempts_made) if asked is None else timedelta(seconds=asked)

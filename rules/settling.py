@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from audit.recording import Act, record_many
+from integrations.errors import Uncertain
 from integrations.usage import Tally
 from rules import wake
 from rules.compiled import compiled_version
@@ -38,6 +39,7 @@ _STEP_FIELDS = (
     "may_repeat",
     "repeats_uncertain",
     "attempts_made",
+    "attempts_before",
     "error_class",
     "error",
     "is_dead_letter",
@@ -85,21 +87,22 @@ class Settlement:
 
     def put_back(self, step: Step, due_at: datetime) -> None:
         """Nothing was sent: the step is claimed again at `due_at`."""
-        repeats_uncertain = step.repeats_uncertain
         self._release(step)
-        step.status, step.due_at, step.repeats_uncertain = StepStatus.PENDING, due_at, repeats_uncertain
+        step.status, step.due_at = StepStatus.PENDING, due_at
         self._note(step)
 
     def move(self, step: Step, move: Move, error_class: str, message: str) -> None:
         """The call did not succeed, and this is what comes next."""
         step.error_class, step.error = error_class[:40], message[:1000]
+        if error_class == Uncertain.__name__:
+            # From now on every attempt looks for earlier work first, whatever else goes wrong in between.
+            step.repeats_uncertain = True
         if isinstance(move, Bury):
             self.fail(step, error_class, message, goes_on=self._goes_on(step))
             return
         self._release(step)
         if isinstance(move, RetryAt):
             step.status, step.waits_for, step.due_at = StepStatus.WAITING, "retry", move.at
-            step.repeats_uncertain = move.repeats_uncertain
         elif isinstance(move, Hold):
             step.status, step.waits_for = StepStatus.UNCERTAIN, "person"
             step.deadline_at = self.now + UNCERTAIN_WAIT
@@ -114,7 +117,7 @@ class Settlement:
         self._release(step)
         step.status, step.due_at, step.waits_for, step.deadline_at = StepStatus.PENDING, self.now, "", None
         step.error = step.error_class = ""
-        step.is_dead_letter, step.attempts_made, step.finished_at = False, step.attempts_made, None
+        step.is_dead_letter, step.attempts_before, step.finished_at = False, step.attempts_made, None
         self._note(step)
 
     def reset(self, step: Step) -> None:
@@ -242,11 +245,11 @@ class Settlement:
         step.is_dead_letter = False
         if status == StepStatus.SUCCEEDED:
             step.error = step.error_class = ""
+            step.repeats_uncertain = False
         self._note(step)
 
     def _release(self, step: Step) -> None:
         step.worker_id = step.sending_since = step.due_at = None
-        step.repeats_uncertain = False
 
     def _note(self, step: Step) -> None:
         self._changed[step.pk] = step

@@ -191,9 +191,11 @@ class Step(OrganizationOwned):
     sending_since = models.DateTimeField(null=True)
     # Repeating the call under way cannot have a second effect (set with `sending_since`).
     may_repeat = models.BooleanField(default=False)
-    # The call is a repeat of one whose outcome is unknown: look for earlier work first.
+    # The outcome of some earlier call is unknown: look for earlier work first.
     repeats_uncertain = models.BooleanField(default=False)
     attempts_made = models.PositiveIntegerField(default=0)
+    # How many of them were made before a person, or new credentials, had it done anew: those count no longer.
+    attempts_before = models.PositiveIntegerField(default=0, db_default=0)
     error_class = models.CharField(max_length=40, blank=True)
     error = models.CharField(max_length=1000, blank=True)
     # The failure ends the run (no `on_failure: continue`): a dead letter until somebody acts.
@@ -228,6 +230,11 @@ class Step(OrganizationOwned):
 
     def __str__(self) -> str:
         return f"{self.name} {self.status}"
+
+    @property
+    def attempts_since_restart(self) -> int:
+        """How many attempts count against the step's retry policy."""
+        return self.attempts_made - self.attempts_before
 
 
 class StepContent(models.Model):

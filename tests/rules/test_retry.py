@@ -81,15 +81,12 @@ def test_a_base_of_zero_means_at_once() -> None:
 
 def test_an_unknown_outcome_is_held_for_a_person_unless_its_author_chose_otherwise() -> None:
     assert after(Uncertain("?")) == Hold()
-    chosen = after(Uncertain("?"), on_uncertain="retry")
-    assert isinstance(chosen, RetryAt)
-    assert chosen.repeats_uncertain
+    assert isinstance(after(Uncertain("?"), on_uncertain="retry"), RetryAt)
 
 
-def test_an_unknown_outcome_of_a_call_without_a_second_effect_is_repeated_and_says_so() -> None:
+def test_an_unknown_outcome_of_a_call_without_a_second_effect_is_repeated() -> None:
     move = after(Uncertain("?"), may_repeat=True)
     assert isinstance(move, RetryAt)
-    assert move.repeats_uncertain
     assert move.at > NOW
 
 
@@ -97,9 +94,3 @@ def test_repeats_of_unknown_outcomes_end_too() -> None:
     assert after(Uncertain("?"), POLICY.attempts, may_repeat=True) == Bury()
     # What may have taken effect is never called a plain failure.
     assert after(Uncertain("?"), POLICY.attempts, on_uncertain="retry") == Hold()
-
-
-def test_an_ordinary_repeat_does_not_look_for_earlier_work() -> None:
-    move = after(Unreachable("no"))
-    assert isinstance(move, RetryAt)
-    assert not move.repeats_uncertain
