@@ -1,0 +1,62 @@
+"""Every vector of every scheme through the front door: what is decided is what the vector says, and never by a 500."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from integrations.models import EndpointState
+from supportops import clock
+from supportops.tenancy.scope import working_for
+from tests.builders import World
+from tests.webhooks.senders import SECRETS, deliveries, make_sender
+
+pytestmark = pytest.mark.django_db
+
+FILE = Path(__file__).parents[1] / "integrations" / "signature_vectors.json"
+# Whose address takes a scheme, and what the scheme is called there.
+PLACES = {
+    "slack": ("slack", "slack"),
+    "zendesk": ("zendesk", "zendesk"),
+    "trello": ("trello", "trello"),
+    "shared_secret": ("freshdesk", "shared_secret"),
+    "standard_webhooks": ("webhook", "standard_webhooks"),
+    "hmac_sha256": ("webhook", "hmac_sha256"),
+}
+ALL: list[dict[str, Any]] = json.loads(FILE.read_text("utf-8"))
+VECTORS = [vector for vector in ALL if vector["scheme"] in PLACES]
+
+
+def test_no_scheme_that_a_platform_offers_is_left_out() -> None:
+    assert {vector["scheme"] for vector in VECTORS} == set(PLACES)
+    assert len(VECTORS) == len(ALL)
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{vector['id']}: {vector['why']}")
+def test_vector(world: World, vector: dict[str, Any]) -> None:
+    platform, scheme = PLACES[vector["scheme"]]
+    sender = make_sender(world.ada, platform, scheme=scheme, options=vector.get("options"), secret=SECRETS[platform])
+    endpoint = sender.endpoint
+    with working_for(world.ada.organization):
+        # Past the checks of configuration, which would refuse some of these secrets.
+        endpoint.secrets.put([{"secret": vector["secret"], "until": None}])
+        endpoint.state = EndpointState.READY
+        endpoint.save()
+    registered = vector.get("url") or "https://ops.example.com/hook"
+    now = datetime.fromtimestamp(vector["now"], UTC) if "now" in vector else clock.now()
+    with clock.frozen(now), patch("webhooks.receiving._registered_url", return_value=registered):
+        response = sender.send_raw(vector["body"].encode(), vector["headers"])
+    if vector["valid"]:
+        # Some bodies are no JSON: said only to those who sign.
+        assert response.status_code in (200, 202, 400), response.content
+        if response.status_code == 400:
+            assert response.json()["errors"][0]["code"] == "malformed"
+        # A handshake is answered, not kept.
+        assert len(deliveries(world.ada)) == (0 if "url_verification" in vector["body"] else 1)
+    else:
+        assert response.status_code == 401, response.content
+        assert response.json()["errors"][0]["code"] == "invalid_signature"
+        assert deliveries(world.ada) == []
