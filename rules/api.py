@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.db.models import F
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
@@ -25,6 +26,7 @@ from supportops.api.errors import ApiProblem, ApiProblems
 from supportops.api.filters import number_parameter
 from supportops.api.views import OrganizationAPIView, OrganizationViewSet
 from supportops.ids import new_id
+from supportops.tenancy.models import Environment
 from supportops.tenancy.roles import Permission
 
 _MOST_WAIT_SECONDS = 60
@@ -132,12 +134,8 @@ class RuleViewSet(OrganizationViewSet):
     @extend_schema(responses=RuleSerializer(many=True))
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(self.get_queryset()) or []
-        numbers = {rule.pk: rule.version for rule in page}
-        documents = {
-            row.rule_id: row.document
-            for row in RuleVersion.objects.filter(rule_id__in=numbers)
-            if row.number == numbers[row.rule_id]
-        }
+        live = RuleVersion.objects.filter(rule__in=page, number=F("rule__version"))
+        documents = {row.rule_id: row.document for row in live}
         return self.get_paginated_response([rule_as_dict(rule, documents[rule.pk]) for rule in page])
 
     @extend_schema(request=RuleDocumentSerializer, responses={201: RuleSerializer})
@@ -221,7 +219,10 @@ class RuleViewSet(OrganizationViewSet):
         given.is_valid(raise_exception=True)
         declared = compiled_version(authoring.live_version(rule).pk).document.inputs
         inputs = _saved(lambda: checked_inputs(declared, given.validated_data.get("inputs") or {}))
-        run = interventions.start(rule, inputs, environment=given.validated_data.get("environment", ""))
+        environment = given.validated_data.get("environment", "")
+        if environment and not Environment.objects.filter(name=environment).exists():
+            raise ApiProblem("environment", "unknown_environment", f"There is no environment '{environment}'.")
+        run = interventions.start(rule, inputs, environment=environment)
         if wait and wait_for_run(run.pk, self.organization.pk, wait):
             return Response(run_as_dict(run.pk))
         return Response({"run": run.pk}, status=status.HTTP_202_ACCEPTED)

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import structlog
+from django.db.models import F
 
 from integrations import registry
 from integrations.models import Integration
@@ -23,7 +24,7 @@ from rules.document import RuleDocument
 from rules.expressions import Condition, compile_condition
 from rules.flow import needs_in_sequence
 from rules.index import IndexedRule, RuleIndex
-from rules.models import Rule, RuleVersion
+from rules.models import RuleVersion
 from rules.nodes import Node
 from rules.retry import RetryPolicy
 from supportops.tenancy.scope import current_organization_id
@@ -85,10 +86,9 @@ class OrganizationRules:
 
     def __init__(self, version: int) -> None:
         self.version = version
-        live = Rule.objects.filter(is_enabled=True, deleted_at__isnull=True)
-        numbers = dict(live.values_list("pk", "version"))
-        rows = RuleVersion.objects.filter(rule_id__in=numbers).order_by("rule_id", "number")
-        current = [row for row in rows if row.number == numbers[row.rule_id]]
+        current = RuleVersion.objects.filter(
+            number=F("rule__version"), rule__is_enabled=True, rule__deleted_at__isnull=True
+        ).order_by("rule_id")
         self.rules: dict[uuid.UUID, CompiledRule] = {}
         for row in current:
             try:
