@@ -16,8 +16,9 @@ from celery import Celery, signals
 from celery.fixups.django import DjangoFixup, DjangoWorkerFixup  # type: ignore[attr-defined]
 from django.conf import settings
 from django.db import close_old_connections, connections
-from kombu import Queue
+from kombu import Exchange, Queue
 
+from supportops.running import pulse
 from supportops.running.processes import die_with, share_memory_with_children, take_turns_quickly
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportops.settings")
@@ -96,9 +97,12 @@ app.conf.update(
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
     # --- queues
-    task_queues=[Queue("work"), Queue("scripts"), Queue("maintenance")],
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in ("work", "scripts", "maintenance")],
     task_default_queue="work",
-    task_routes={name: {"queue": queue} for name, (queue, _) in settings.SCHEDULE.items()},
+    task_routes={
+        "supportops.jobs.tasks.work": {"queue": "maintenance"},
+        **{name: {"queue": queue} for name, (queue, _) in settings.SCHEDULE.items()},
+    },
     task_create_missing_queues=False,
     # --- the broker may be away: workers come back by themselves, publishers give up at once (the sweep goes on)
     broker_connection_retry_on_startup=True,
@@ -150,3 +154,23 @@ def _end_process(**_: Any) -> None:
     from rules import workers
 
     workers.stop()
+
+
+@app.task(name=pulse.TASK)
+def _pulse() -> None:
+    """Do nothing: that the message came is all that it is about."""
+
+
+@signals.celeryd_after_setup.connect
+def _listen_to_own_pulse(sender: str, instance: Any, **_: Any) -> None:
+    """A worker on the queue of work hears itself, too. Others may rightly be busy for long."""
+    if "work" in app.amqp.queues.consume_from:
+        app.amqp.queues.select_add(pulse.own_queue(sender))
+
+
+@signals.worker_ready.connect
+def _begin_pulse(sender: Any, **_: Any) -> None:
+    # Only now, when the pool's processes are forked: a thread might hold a lock that they would inherit.
+    name = pulse.own_queue(sender.hostname).name
+    if name in app.amqp.queues.consume_from:
+        pulse.watch_worker(app, app.amqp.queues[name])

@@ -5,7 +5,7 @@ from celery import shared_task
 from supportops.jobs import running
 
 
-@shared_task(name="supportops.jobs.tasks.work", queue="maintenance")
+@shared_task(name="supportops.jobs.tasks.work")
 def work() -> None:
     """Work at due jobs."""
     running.work_due()

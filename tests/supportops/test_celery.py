@@ -9,7 +9,7 @@ from django.conf import settings
 
 from supportops.running.arguments import BASE_DIR
 
-WOKEN = {"webhooks.tasks.plan", "rules.tasks.perform"}
+WOKEN = {"webhooks.tasks.plan", "rules.tasks.perform", "supportops.jobs.tasks.work"}
 
 
 def test_a_plain_django_process_knows_every_task() -> None:
@@ -20,6 +20,7 @@ def test_a_plain_django_process_knows_every_task() -> None:
 
 @pytest.mark.parametrize("name", sorted({*WOKEN, *settings.SCHEDULE}))
 def test_each_task_has_a_queue_that_somebody_works_on(name: str) -> None:
-    queue, _ = settings.SCHEDULE.get(name, ("work", 0))
+    others = {"supportops.jobs.tasks.work": ("maintenance", 0)}
+    queue, _ = {**others, **settings.SCHEDULE}.get(name, ("work", 0))
     assert current_app.amqp.router.route({}, name)["queue"].name == queue
     assert queue in ("work", "scripts", "maintenance")
