@@ -34,6 +34,7 @@ from integrations.parameters import explained
 from integrations.specs import Account, Action, Call, Result
 from supportops import clock
 from supportops.ids import new_id
+from supportops.redaction import secrets_named_in
 from supportops.tenancy.models import Environment, Organization
 from supportops.tenancy.scope import current_organization_id
 
@@ -201,7 +202,8 @@ def execute(row: Integration, action: str, parameters: Mapping[str, Any]) -> Res
     """
     connector = _connector(row.platform)
     data = checked_parameters(connector, action, parameters)
-    redactor = Redactor(secret_values(connector, open_credentials(row)))
+    # A platform may repeat what was given to it for this call as well as what is stored.
+    redactor = Redactor([*secret_values(connector, open_credentials(row)), *secrets_named_in(parameters)])
     began = time.monotonic()
     error: IntegrationError | None = None
     result = Result(False)

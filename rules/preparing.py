@@ -33,6 +33,7 @@ from rules.rendering import render
 from rules.retry import AwaitCredentials
 from rules.settling import Settlement
 from supportops import clock, odd_json
+from supportops.redaction import secrets_named_in
 from supportops.tenancy.models import Organization
 from supportops.tenancy.scope import current_organization_id
 
@@ -218,8 +219,8 @@ class _Batch:
         self._check_condition(compiled, roots)
         connector, spec, integration = self._target(step, compiled)
         roots["integration"] = {"id": str(integration.pk), "name": integration.name} if integration else {}
-        redactor = self._redactor(connector, integration)
         rendered, warnings = self._render(compiled, spec, roots)
+        redactor = self._redactor(connector, integration, rendered)
         shown = redactor.value(rendered)
         data = self._validated(spec, rendered, shown, redactor)
         prepared = Prepared(
@@ -329,8 +330,12 @@ class _Batch:
             earlier.setdefault(row.run_id, {})[row.name] = outcome_of(row, outputs.get(row.pk))
         return earlier
 
-    def _redactor(self, connector: type[BaseIntegration], integration: Integration | None) -> Redactor:
+    def _redactor(self, connector: type[BaseIntegration], integration: Integration | None, rendered: Any) -> Redactor:
+        """Mask the integration's credentials, and what the step itself sends under a secret's name."""
         key = integration.pk if integration else None
+        if sent := list(secrets_named_in(rendered)):
+            secrets = secret_values(connector, open_credentials(integration)) if integration else []
+            return Redactor([*secrets, *sent])
         if key not in self._redactors:
             secrets = secret_values(connector, open_credentials(integration)) if integration else []
             self._redactors[key] = Redactor(secrets)

@@ -164,6 +164,18 @@ def _secret_leaves(value: Any, *, named: bool) -> Iterator[str]:
         yield value
 
 
+def secrets_named_in(value: Any) -> Iterator[str]:
+    """Yield the texts that stand in the JSON `value` under a secret's name, such as an action's `secret`.
+
+    Of an `Authorization` header also what follows the scheme, which a platform may repeat alone.
+    """
+    for text in _secret_leaves(value, named=False):
+        yield text
+        scheme, _, rest = text.partition(" ")
+        if scheme.lower() in ("basic", "bearer", "token"):
+            yield rest.strip()
+
+
 _EXACT = (False, False)
 
 
