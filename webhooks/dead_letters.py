@@ -8,6 +8,7 @@ from django_filters import CharFilter, UUIDFilter
 
 from rules import interventions
 from rules.models import Step
+from rules.replay import ContentForgotten
 from supportops.api.errors import ApiProblem
 from supportops.api.filters import After, Before, OrganizationFilterSet
 from webhooks import replaying
@@ -94,7 +95,14 @@ def retried(parameters: dict[str, Any], after: str | None, at_once: int = 100) -
         border = page[-1].pk
         count = interventions.retry_steps([row.pk for row in page if isinstance(row, Step)])
         for row in page:
-            if isinstance(row, Delivery):
-                replaying.replay(row)
-                count += 1
+            count += isinstance(row, Delivery) and _is_replayed(row)
         yield str(border), len(page), count
+
+
+def _is_replayed(delivery: Delivery) -> bool:
+    """Replay a delivery, and return whether there was anything left to replay; if not, it holds up no other."""
+    try:
+        replaying.replay(delivery)
+    except (replaying.CannotReplay, ContentForgotten):
+        return False
+    return True

@@ -70,8 +70,9 @@ class DeliverySource:
         return jobs
 
     def _process(self, organization_id: uuid.UUID, ids: dict[uuid.UUID, int]) -> list[Job]:
+        # In the order of receipt, which becomes the order of runs with one key.
         rows = Delivery.objects.select_related("body", "integration__environment", "endpoint").filter(pk__in=ids)
-        parsed = [_parsed(row) for row in rows if row.fence == ids[row.pk]]
+        parsed = [_parsed(row) for row in rows.order_by("pk") if row.fence == ids[row.pk]]
         hints = [item for item in parsed if item.is_hint and item.events and item.error is None]
         settle([item for item in parsed if item not in hints])
         return [job for item in hints if (job := self._enriching(organization_id, item)) is not None]
