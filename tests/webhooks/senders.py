@@ -99,7 +99,9 @@ def make_sender(tenant: Tenant, platform: str = "webhook", *, secret: str | None
     credentials = fields.pop("credentials", None)
     demanded = {name: fields.pop(name) for name in ("scheme", "options", "allowed_ips") if name in fields}
     with working_for(tenant.organization):
-        integration = Integration(platform=platform, name=f"{platform} {next(_numbers)}", **fields)
+        integration = Integration(
+            organization=tenant.organization, platform=platform, name=f"{platform} {next(_numbers)}", **fields
+        )
         if credentials:
             put_credentials(integration, credentials)
         integration.save()
