@@ -1,6 +1,7 @@
 """Every address of the application. Each part of the API has a module with `urlpatterns`, one line here."""
 
 from django.contrib import admin
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
@@ -19,10 +20,17 @@ API_URLS = [
     "supportops.status.api_urls",
 ]
 
+
+def _no_such_page(request: HttpRequest) -> HttpResponse:
+    """Stands for the theme's search over page names, which the sidebar makes needless and odd input breaks."""
+    raise Http404
+
+
 urlpatterns: list[URLPattern | URLResolver] = [
     # Whoever types the bare address is a person.
     path("", lambda request: redirect("admin:index"), name="front-page"),
     # Before the admin's own addresses, whose last one catches everything.
+    path("admin/search/", _no_such_page),
     path("admin/organization/", ChooseOrganizationView.as_view(), name="choose-organization"),
     path("admin/", admin.site.urls),
     path("", include("supportops.people.urls")),

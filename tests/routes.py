@@ -19,6 +19,7 @@ ROUTES: dict[str, str] = {
     # to the admin, which asks who it is
     "ANY /": "public",
     # people
+    "ANY /admin/search/": "public",
     "GET /admin/organization/": "session",
     "POST /admin/organization/": "session",
     "GET /people/invitation/{uidb64}/{token}/": "public",
