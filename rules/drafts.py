@@ -159,6 +159,7 @@ class RuleDraft:
         draft.mode = "document" if post.get("mode") == "document" else "form"
         draft.raw = post.get("raw", "")
         draft.base = _object(post.get("base", "{}"))
+        _steps_of(draft.base)
         trigger = draft.base.get("trigger", {})
         draft.rule_form = RuleForm(post)
         draft.trigger = TriggerForm(
@@ -172,7 +173,7 @@ class RuleDraft:
         if len(places) > MOST_CARDS or not all(place.isdigit() and len(place) < 6 for place in places):
             raise Unreadable("These steps are none of this page.")
         for place in dict.fromkeys(int(text) for text in places):
-            original = _object(post.get(f"step-{place}-base", "{}"))
+            original = _object(post.get(f"step-{place}-original", "{}"))
             draft.cards.append(draft._card(place, original, post))
         return draft
 
@@ -259,7 +260,8 @@ class RuleDraft:
         ]
 
     def _take_trigger(self, trigger: dict[str, Any]) -> None:
-        self.base["trigger"] = trigger
+        if trigger or "trigger" in self.base:
+            self.base["trigger"] = trigger
         self.trigger = TriggerForm(original=trigger, catalogue=self.catalogue)
 
     @property
