@@ -13,9 +13,9 @@ from rules import authoring
 from rules.models import Rule, RuleVersion, Run, RunStatus, StepStatus
 from supportops.tenancy.scope import working_for
 from tests import builders
+from tests.admin_world import History, make_history
 from tests.builders import World, browser
 from tests.forms import errors_of, fields_of
-from tests.history import History, make_history
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/rules/rule/add/"

@@ -15,8 +15,8 @@ from supportops.tenancy.pages import PagedAdmin
 from supportops.tenancy.roles import Permission, Role, permissions_of
 from supportops.tenancy.scope import working_for
 from tests import builders
-from tests.builders import World, browser
 from tests.admin_world import History, make_history
+from tests.builders import World, browser
 
 pytestmark = pytest.mark.django_db
 ODD_QUERIES = (
