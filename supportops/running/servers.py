@@ -149,10 +149,17 @@ class Server:
         """Prepare, start, and wait until it answers. Raises ProcessError with the end of its log when it does not."""
         self.prepare()
         process = self.spawn()
+        try:
+            self._wait_until_it_answers(process)
+        except BaseException:
+            # Also when a signal asks us to end: a server shall not be found half started and killed.
+            end(process, self.last_signal, 5.0, signal.SIGKILL)
+            raise
+
+    def _wait_until_it_answers(self, process: "subprocess.Popen[bytes]") -> None:
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():
             if process.poll() is not None or time.monotonic() > deadline:
-                end(process, self.last_signal, 1.0, signal.SIGKILL)
                 raise ProcessError(f"{self.name} ({self.programs.origin}) did not start:\n{last_lines(self.log)}")
             time.sleep(0.05)
 
@@ -180,18 +187,18 @@ class Postgres(Server):
 
     def prepare(self) -> None:
         """Make the cluster where there is none."""
-        own(self.folder, self.user)
-        if not (self.folder / "PG_VERSION").exists():
+        if not self.folder.exists():
             self._make_cluster()
 
     def _make_cluster(self) -> None:
-        # What an interrupted first start left is no cluster yet.
-        for leftover in self.folder.iterdir():
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-        secret = self.folder.with_name(self.folder.name + ".password")
+        # Beside its place, and moved there when it is whole: an interrupted first start leaves nothing that looks so.
+        unfinished = self.folder.with_name(f"{self.folder.name}.new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        own(unfinished, self.user)
+        secret = self.folder.with_name(f"{self.folder.name}.password")
         write_private(secret, self.password + "\n", self.user)
         command: list[str | Path] = [
-            self.programs.path("initdb"), "--pgdata", self.folder, "--username", ROLE, "--pwfile", secret,
+            self.programs.path("initdb"), "--pgdata", unfinished, "--username", ROLE, "--pwfile", secret,
             "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", _locale(),
             *([] if self.is_durable else ["--no-sync"]),
         ]  # fmt: skip
@@ -204,8 +211,9 @@ class Postgres(Server):
         finally:
             secret.unlink(missing_ok=True)
         if code != 0:
-            shutil.rmtree(self.folder)
+            shutil.rmtree(unfinished, ignore_errors=True)
             raise ProcessError(f"PostgreSQL could not make its cluster in {self.folder}:\n{last_lines(self.log)}")
+        unfinished.rename(self.folder)
 
     def spawn(self) -> "subprocess.Popen[bytes]":
         """Start the server, once no other one runs in the folder."""

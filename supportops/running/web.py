@@ -22,6 +22,7 @@ from supportops.running.processes import die_with, end_when_orphaned, share_memo
 PATIENCE_SECONDS = 15.0
 ORPHAN_SECONDS = 3.0
 EMBEDDED_TASKS = 2
+MOST_BODY_BYTES = 32 * 1024 * 1024
 
 
 def main() -> None:
@@ -78,6 +79,8 @@ def waitress_server(application: Application, listener: socket.socket, threads: 
         ident="",
         # Which proxies to believe is decided in one place, by SUPPORTOPS_TRUSTED_PROXIES.
         clear_untrusted_proxy_headers=False,
+        # Bodies are taken in whole before a thread sees them; the application's own limits are lower.
+        max_request_body_size=MOST_BODY_BYTES,
         asyncore_use_poll=True,
     )
 
@@ -201,7 +204,8 @@ def granian_server(load: Callable[[], Application], listener: socket.socket, pro
         respawn_failed_workers=True,
         respawn_interval=0.1,
         workers_kill_timeout=int(PATIENCE_SECONDS),
-        log_level=LogLevels.warning,
+        # Its one warning is about the number of threads, which wait for the database most of the time.
+        log_level=LogLevels.error,
     )
     server.serve(target_loader=begin_process, wrap_loader=False)
 
