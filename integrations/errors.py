@@ -4,6 +4,7 @@
 `may_have_reached` says that a request that changes something went out and may have had its effect all the same.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -22,6 +23,13 @@ class IntegrationError(Exception):
         super().__init__(message)
         self.message, self.detail, self.status_code, self.data = message, detail, status_code, data
         self.may_have_reached = may_have_reached
+
+
+def masked(error: IntegrationError, mask: Callable[[str], str]) -> IntegrationError:
+    """Return `error` with its words masked in place: a platform may repeat a credential in what it says."""
+    error.message, error.detail = mask(error.message), mask(error.detail)
+    error.args = (error.message,)
+    return error
 
 
 class Transient(IntegrationError):

@@ -28,7 +28,7 @@ from integrations.credentials import (
     secret_values,
 )
 from integrations.endpoints import NewSecret
-from integrations.errors import IntegrationError
+from integrations.errors import IntegrationError, masked
 from integrations.models import Endpoint, Integration, IntegrationHealth
 from integrations.parameters import explained
 from integrations.specs import Account, Action, Call, Result
@@ -166,7 +166,7 @@ def test(row: Integration) -> dict[str, Any]:
     with transaction.atomic():
         if account is not None:
             Integration.objects.filter(pk=row.pk).update(account_id=account.id[:200], actor_id=account.actor_id[:200])
-        health.note_test(row.pk, error)
+        health.note_test(row.pk, masked(error, redactor.text) if error else None)
         record("integration.tested", row, changes={"success": answer["success"], "message": answer["message"]})
     return answer
 
@@ -223,7 +223,7 @@ def execute(row: Integration, action: str, parameters: Mapping[str, Any]) -> Res
         tally.add(("integration", row.pk), "succeeded" if result.success else "failed")
         tally.add_latency(("integration", row.pk), elapsed)
         tally.write()
-        health.note_outcomes([health.CallOutcome(row.pk, error, None)])
+        health.note_outcomes([health.CallOutcome(row.pk, masked(error, redactor.text) if error else None, None)])
         record(
             "integration.executed",
             row,

@@ -15,7 +15,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from integrations import health, limits
-from integrations.errors import IntegrationError, Permanent, RateLimited, Transient, Uncertain
+from integrations.errors import IntegrationError, Permanent, RateLimited, Transient, Uncertain, masked
 from integrations.specs import Result
 from rules import claims, workers
 from rules.models import Attempt, AttemptStatus, Run, RunStatus, Step, StepContent, StepStatus
@@ -110,7 +110,7 @@ def call(prepared: Prepared) -> Outcome:
             message = outcome.result.message or "The action reported a failure."
             outcome.error = Permanent(message, data=outcome.result.data)
     except IntegrationError as error:
-        outcome.error = error
+        outcome.error = masked(error, prepared.mask_text)
     except Exception as error:  # whatever a connector raises fails its own step alone
         log.exception("call.crashed", action=prepared.spec.name, platform=prepared.connector.key)
         outcome.error = Permanent(f"{type(error).__name__}: {error}"[:500])

@@ -9,7 +9,7 @@ import hashlib
 import inspect
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -18,11 +18,13 @@ import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 
+from audit.redaction import Redactor
 from integrations import circuit, health, limits, registry
 from integrations.base import BaseIntegration
 from integrations.connecting import bare, connect
+from integrations.credentials import open_credentials, secret_values
 from integrations.endpoints import address_of
-from integrations.errors import CredentialsRejected, IntegrationError, Permanent, Transient, Uncertain
+from integrations.errors import CredentialsRejected, IntegrationError, Permanent, Transient, Uncertain, masked
 from integrations.specs import Call, Event, WebhookRequest
 from rules import claims, workers
 from rules.models import Run, Step
@@ -106,7 +108,8 @@ class DeliverySource:
             trace_id=delivery.trace_id,
         )
         instance = connect(integration, call=call)
-        return Job(organization_id, integration.pk, lambda: _enriched(instance, item), item, self)
+        mask = Redactor(secret_values(item.connector, open_credentials(integration))).text
+        return Job(organization_id, integration.pk, lambda: _enriched(instance, item, mask), item, self)
 
     def begin(self, jobs: Sequence[Job]) -> Sequence[Job]:
         return jobs
@@ -258,17 +261,17 @@ def events_of(delivery: Delivery, connector: type[BaseIntegration]) -> list[Even
     return known
 
 
-def _enriched(instance: BaseIntegration, item: _Parsed) -> _Parsed:
+def _enriched(instance: BaseIntegration, item: _Parsed, mask: Callable[[str], str]) -> _Parsed:
     """Fetch the objects that a hint speaks of. Runs in a slot: touches no database and never raises."""
     try:
         item.events = [instance.enrich(event) for event in item.events]
         for event in item.events:
             event.payload = odd_json.loads(odd_json.dumps(event.payload))
     except IntegrationError as error:
-        item.error = error
+        item.error = masked(error, mask)
     except Exception as error:
         log.exception("delivery.not_enriched", delivery=str(item.delivery.pk))
-        item.error = Permanent(f"{type(error).__name__}: {error}"[:900])
+        item.error = Permanent(mask(f"{type(error).__name__}: {error}")[:900])
     return item
 
 
