@@ -7,6 +7,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from supportops.texts import storable
+
 
 class IntegrationError(Exception):
     """A call to a platform did not do what was asked."""
@@ -20,6 +22,8 @@ class IntegrationError(Exception):
         data: Any = None,
         may_have_reached: bool = False,
     ) -> None:
+        # Vendors' words, which may hold anything; what cannot be stored would take the outcome with it.
+        message = storable(message)
         super().__init__(message)
         self.message, self.detail, self.status_code, self.data = message, detail, status_code, data
         self.may_have_reached = may_have_reached

@@ -9,17 +9,20 @@ import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import F
 
 from integrations import health, limits
 from integrations.errors import IntegrationError, Permanent, RateLimited, Transient, Uncertain, masked
+from integrations.models import Integration
 from integrations.specs import Result
 from rules import claims, workers
 from rules.models import Attempt, AttemptStatus, Run, RunStatus, Step, StepContent, StepStatus
-from rules.preparing import Prepared, prepare
+from rules.preparing import Prepared, fail_claimed, prepare
 from rules.pump import Job, Pump
 from rules.retry import RetryAt, next_move
 from rules.settling import Settlement
@@ -85,8 +88,8 @@ class StepSource:
     def begin(self, jobs: Sequence[Job]) -> Sequence[Job]:
         begun = []
         for organization_id, group in _jobs_by_organization(jobs):
-            with working_for(organization_id), transaction.atomic():
-                begun += _begin(group)
+            with working_for(organization_id):
+                begun += _begun(group)
         return begun
 
     def finish(self, done: Sequence[tuple[Job, Outcome]]) -> Sequence[tuple[Job, Outcome]]:
@@ -95,6 +98,23 @@ class StepSource:
             with working_for(organization_id):
                 unwritten += _finish(pairs)
         return unwritten
+
+    def put_back(self, jobs: Sequence[Job], seconds: float) -> None:
+        due_at = clock.now() + timedelta(seconds=seconds)
+        for organization_id, group in _jobs_by_organization(jobs):
+            steps = [job.work.prepared.step for job in group]
+            with working_for(organization_id), transaction.atomic():
+                settlement = Settlement(step.run_id for step in steps)
+                for step in steps:
+                    row = settlement.steps.get(step.pk)
+                    if row is not None and row.fence == step.fence and row.sending_since is None:
+                        settlement.put_back(row, due_at)
+                settlement.close()
+
+    def let_go(self) -> None:
+        Step.across_organizations.filter(
+            worker_id=workers.this_worker_id(), status=StepStatus.RUNNING, sending_since=None
+        ).update(status=StepStatus.PENDING, worker_id=None, due_at=clock.now(), fence=F("fence") + 1)
 
 
 _turns = claims.Turns()
@@ -120,15 +140,45 @@ def call(prepared: Prepared) -> Outcome:
     return outcome
 
 
+def _begun(jobs: Sequence[Job]) -> list[Job]:
+    """Commit that calls are about to be made, and return those that may be.
+
+    Should that not be possible for one of them (its integration was deleted a moment ago), that one fails alone.
+    """
+    try:
+        with transaction.atomic():
+            return _begin(jobs)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        if len(jobs) > 1:
+            return [begun for job in jobs for begun in _begun([job])]
+        prepared: Prepared = jobs[0].work.prepared
+        log.exception("step.not_begun", step=str(prepared.step.pk))
+        is_gone = prepared.integration_id and not Integration.objects.filter(pk=prepared.integration_id).exists()
+        reason = "The integration of this step was deleted." if is_gone else f"{type(error).__name__}: {error}"
+        fail_claimed(prepared.step, type(error).__name__ if not is_gone else "InvalidInput", reason)
+        return []
+
+
 def _begin(jobs: Sequence[Job]) -> list[Job]:
     """Write `sending` and the attempt of each call, and return those that are still this worker's."""
     now = clock.now()
     wanted = {job.work.prepared.step.pk: job for job in jobs}
+    first = {job.work.prepared.step.run_id for job in jobs if job.work.prepared.step.run.started_at is None}
+    if first:
+        # Runs before their steps, as everywhere: two that lock in different order would wait for each other.
+        Run.objects.filter(pk__in=first, status=RunStatus.PENDING).update(status=RunStatus.RUNNING, started_at=now)
     rows = Step.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
-    owned = [(wanted[row.pk], row) for row in rows if row.fence == wanted[row.pk].work.prepared.step.fence]
-    attempts = []
-    for job, row in owned:
+    still_ours = [(wanted[row.pk], row) for row in rows if row.fence == wanted[row.pk].work.prepared.step.fence]
+    owned, attempts = [], []
+    for job, row in still_ours:
         prepared: Prepared = job.work.prepared
+        if row.sending_since is not None:
+            # An earlier try was committed, and the answer that it was got lost.
+            prepared.number = job.work.number = row.attempts_made
+            continue
+        owned.append((job, row))
         row.sending_since, row.attempts_made = now, row.attempts_made + 1
         row.started_at = row.started_at or now
         row.may_repeat, row.integration_id = prepared.may_repeat, prepared.integration_id
@@ -146,9 +196,6 @@ def _begin(jobs: Sequence[Job]) -> list[Job]:
         )
     write_rows([row for _, row in owned], ("sending_since", "attempts_made", "started_at", "may_repeat", "integration"))
     Attempt.objects.bulk_create(attempts)
-    first = {row.run_id for job, row in owned if job.work.prepared.step.run.started_at is None}
-    if first:
-        Run.objects.filter(pk__in=first, started_at=None).update(status=RunStatus.RUNNING, started_at=now)
     StepContent.objects.bulk_create(
         [
             StepContent(
@@ -160,7 +207,7 @@ def _begin(jobs: Sequence[Job]) -> list[Job]:
         unique_fields=["step"],
         update_fields=["parameters", "warnings"],
     )
-    return [job for job, _ in owned]
+    return [job for job, _ in still_ours]
 
 
 def _finish(pairs: Sequence[tuple[Job, Outcome]]) -> Sequence[tuple[Job, Outcome]]:

@@ -122,8 +122,9 @@ def _go_on_from(settlement: Settlement, failed: Step) -> None:
     run.cancel_requested_at = None
     settlement.restart(failed)
     for step in settlement.steps.values():
-        # What was skipped because the run ended gets its turn again; what its own condition skipped stays skipped.
-        if step.run_id == run.pk and step.position > failed.position and step.status == StepStatus.SKIPPED:
+        # Whatever comes after the failed step never had its turn: the run ended, or somebody cancelled it.
+        has_not_run = step.status in (StepStatus.SKIPPED, StepStatus.CANCELLED)
+        if step.run_id == run.pk and step.position > failed.position and has_not_run:
             settlement.reset(step)
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from pydantic import BaseModel, ValidationError
 
 from audit.redaction import Redactor
@@ -98,8 +98,13 @@ class Prepared:
         return self._instance.http.rate_limit if self._instance is not None else None
 
     def output_of(self, result: Result) -> Any:
-        """Return what is kept of an answer, masked; it may be too large to keep."""
-        return _bounded(self.mask(result.data))
+        """Return what is kept of an answer, masked; it may be too large to keep, or nothing that can be kept."""
+        try:
+            return _bounded(self.mask(result.data))
+        except (TypeError, ValueError, RecursionError) as error:
+            # The call took effect all the same: that must not be forgotten for the sake of its answer.
+            log.warning("output.not_kept", step=str(self.step.pk), error=str(error)[:200])
+            return {"not_kept": f"The answer cannot be stored as JSON: {error}"[:300]}
 
     def mask(self, value: Any) -> Any:
         """Return a JSON value without the integration's secrets."""
@@ -111,7 +116,35 @@ class Prepared:
 
 
 def prepare(claimed: Sequence[Claimed]) -> list[Prepared]:
-    """Return the calls to make for claimed steps of the organization in scope; settle the others here."""
+    """Return the calls to make for claimed steps of the organization in scope; settle the others here.
+
+    Should a batch break as a whole, each step is prepared alone; one that breaks even then fails.
+    """
+    try:
+        return _prepare(claimed)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        if len(claimed) > 1:
+            return [call for item in claimed for call in prepare([item])]
+        log.exception("step.not_prepared", step=str(claimed[0].id))
+        step = Step.objects.filter(pk=claimed[0].id, fence=claimed[0].fence).first()
+        if step is not None:
+            fail_claimed(step, type(error).__name__, f"{type(error).__name__}: {error}")
+        return []
+
+
+def fail_claimed(step: Step, error_class: str, message: str) -> None:
+    """Fail a claimed step of which nothing was sent, unless it is somebody else's by now."""
+    with transaction.atomic():
+        settlement = Settlement([step.run_id])
+        row = settlement.steps.get(step.pk)
+        if row is not None and row.fence == step.fence and row.status == StepStatus.RUNNING:
+            settlement.fail(row, error_class, message)
+        settlement.close()
+
+
+def _prepare(claimed: Sequence[Claimed]) -> list[Prepared]:
     batch = _Batch(claimed)
     prepared: list[Prepared] = []
     settle: list[tuple[Step, Any]] = []
@@ -120,6 +153,8 @@ def prepare(claimed: Sequence[Claimed]) -> list[Prepared]:
             prepared.append(batch.prepare(step))
         except _Decision as decision:
             settle.append((step, decision))
+        except (OperationalError, InterfaceError):
+            raise
         except Exception as error:  # poison fails alone
             log.exception("step.not_prepared", step=str(step.pk))
             settle.append((step, _Failed(type(error).__name__, f"{type(error).__name__}: {error}"[:1000])))
@@ -141,9 +176,7 @@ class _Failed(_Decision):
         self.error_class, self.message, self.shown = error_class, message, shown
 
     def settle(self, settlement: Settlement, row: Step) -> None:
-        compiled = compiled_version(settlement.runs[row.run_id].version_id).step(row.name)
-        goes_on = compiled.on_failure == "continue" or compiled.optional
-        settlement.fail(row, self.error_class, self.message, goes_on=goes_on)
+        settlement.fail(row, self.error_class, self.message)
         if self.shown is not None:
             settlement.keep(row, parameters=self.shown)
 

@@ -5,9 +5,11 @@ Works across organizations by ids alone; each step is changed within its own org
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable
+from typing import Any
 
-from django.db import transaction
+import structlog
+from django.db import DatabaseError, transaction
 
 from integrations.errors import Uncertain
 from rules import workers
@@ -17,6 +19,8 @@ from rules.retry import next_move
 from rules.settling import Settlement
 from supportops import clock
 from supportops.tenancy.scope import working_for
+
+log = structlog.get_logger()
 
 _AT_ONCE = 200
 _UNKNOWN = "The worker died during the call; whether it took effect is unknown."
@@ -30,55 +34,71 @@ def recover_steps() -> int:
     dead = workers.dead_ids()
     if not dead:
         return 0
-    held = Step.across_organizations.filter(worker_id__in=dead).values_list("organization_id", "run_id", "pk")
-    count = 0
-    for organization_id, pairs in _by_organization(held[:_AT_ONCE]):
-        with working_for(organization_id), transaction.atomic():
-            settlement = Settlement(run_id for run_id, _ in pairs)
-            for _, step_id in pairs:
-                step = settlement.steps[step_id]
-                # Unless its outcome came after all, or another sweep was here.
-                if step.worker_id in dead:
-                    _give_back(settlement, step)
-                    count += 1
-            settlement.close()
-    return count
+
+    def give_back(settlement: Settlement, step: Step) -> bool:
+        # Unless its outcome came after all, or another sweep was here.
+        if step.worker_id not in dead:
+            return False
+        _give_back(settlement, step)
+        return True
+
+    return _settle_each(Step.across_organizations.filter(worker_id__in=dead), give_back)
 
 
 def end_waits() -> int:
     """Fail steps whose wait for a person or for credentials has reached its deadline, and return how many."""
+
+    def end(settlement: Settlement, step: Step) -> bool:
+        if step.deadline_at is None or step.deadline_at > settlement.now:
+            return False
+        what = "new credentials" if step.waits_for == "credentials" else "a person's decision"
+        settlement.fail(step, step.error_class or "Expired", f"Nobody gave {what} in time. {step.error}")
+        return True
+
     over = Step.across_organizations.filter(deadline_at__lte=clock.now()).exclude(status=StepStatus.RUNNING)
-    count = 0
-    for organization_id, pairs in _by_organization(over.values_list("organization_id", "run_id", "pk")[:_AT_ONCE]):
-        with working_for(organization_id), transaction.atomic():
-            settlement = Settlement(run_id for run_id, _ in pairs)
-            for _, step_id in pairs:
-                step = settlement.steps[step_id]
-                if step.deadline_at is not None and step.deadline_at <= settlement.now:
-                    what = "new credentials" if step.waits_for == "credentials" else "a person's decision"
-                    settlement.fail(step, step.error_class or "Expired", f"Nobody gave {what} in time. {step.error}")
-                    count += 1
-            settlement.close()
-    return count
+    return _settle_each(over, end)
 
 
 def resume_with_credentials() -> int:
     """Have steps done again that waited for credentials which are no longer rejected, and return how many."""
+
+    def resume(settlement: Settlement, step: Step) -> bool:
+        if step.status != StepStatus.WAITING or step.waits_for != "credentials":
+            return False
+        settlement.restart(step)
+        return True
+
     waiting = Step.across_organizations.filter(
         status=StepStatus.WAITING,
         waits_for="credentials",
         integration__health__credentials_rejected_at__isnull=True,
     )
+    return _settle_each(waiting, resume)
+
+
+def _settle_each(found: Any, change: Callable[[Settlement, Step], bool]) -> int:
+    """Let `change` settle each step found, in its organization's scope, and return how many it changed.
+
+    What it decides by must be asked again there: the step may have moved on. Where something breaks, only the
+    steps of that organization wait for the next sweep.
+    """
     count = 0
-    for organization_id, pairs in _by_organization(waiting.values_list("organization_id", "run_id", "pk")[:_AT_ONCE]):
-        with working_for(organization_id), transaction.atomic():
-            settlement = Settlement(run_id for run_id, _ in pairs)
-            for _, step_id in pairs:
-                step = settlement.steps[step_id]
-                if step.status == StepStatus.WAITING and step.waits_for == "credentials":
-                    settlement.restart(step)
-                    count += 1
-            settlement.close()
+    groups: dict[uuid.UUID, list[tuple[uuid.UUID, uuid.UUID]]] = defaultdict(list)
+    for organization_id, run_id, step_id in found.values_list("organization_id", "run_id", "pk")[:_AT_ONCE]:
+        groups[organization_id].append((run_id, step_id))
+    for organization_id, pairs in groups.items():
+        try:
+            with working_for(organization_id), transaction.atomic():
+                settlement = Settlement(run_id for run_id, _ in pairs)
+                steps = [settlement.steps[step_id] for _, step_id in pairs if step_id in settlement.steps]
+                changed = sum(change(settlement, step) for step in steps)
+                settlement.close()
+        except DatabaseError:
+            raise
+        except Exception:
+            log.exception("recovery.failed", organization=str(organization_id))
+            continue
+        count += changed
     return count
 
 
@@ -107,12 +127,3 @@ def _give_back(settlement: Settlement, step: Step) -> None:
         on_uncertain=compiled.on_uncertain,
     )
     settlement.move(step, move, "Uncertain", _UNKNOWN)
-
-
-def _by_organization(
-    rows: Iterable[tuple[uuid.UUID, uuid.UUID, uuid.UUID]],
-) -> Iterable[tuple[uuid.UUID, list[tuple[uuid.UUID, uuid.UUID]]]]:
-    groups: dict[uuid.UUID, list[tuple[uuid.UUID, uuid.UUID]]] = defaultdict(list)
-    for organization_id, run_id, step_id in rows:
-        groups[organization_id].append((run_id, step_id))
-    return groups.items()

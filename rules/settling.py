@@ -6,21 +6,27 @@ in the scope of one organization, with the runs locked first and their steps aft
 """
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+
+import structlog
+from django.db import InterfaceError, OperationalError
 
 from audit.recording import Act, record_many
 from integrations.errors import Uncertain
 from integrations.usage import Tally
 from rules import wake
 from rules.compiled import compiled_version
-from rules.flow import StepState, next_moves
+from rules.flow import StepState, needs_in_sequence, next_moves
 from rules.models import Run, RunStatus, Step, StepContent, StepStatus
 from rules.models.history import RUN_ENDED, STEP_ENDED
 from rules.retry import AwaitCredentials, Bury, Hold, Move, RetryAt
 from supportops import clock
 from supportops.bulk import write_rows
+from supportops.texts import storable
+
+log = structlog.get_logger()
 
 UNCERTAIN_WAIT = timedelta(days=7)
 CREDENTIALS_WAIT = timedelta(hours=72)
@@ -73,17 +79,17 @@ class Settlement:
     def skip(self, step: Step, reason: str) -> None:
         """The step need not do anything, and why."""
         self._end(step, StepStatus.SKIPPED)
-        step.error = reason[:1000]
+        step.error = storable(reason)[:1000]
 
     def cancel(self, step: Step) -> None:
         """A person or the end of the run stopped the step before its call."""
         self._end(step, StepStatus.CANCELLED)
 
-    def fail(self, step: Step, error_class: str, message: str, *, goes_on: bool = False) -> None:
+    def fail(self, step: Step, error_class: str, message: str) -> None:
         """The step failed for good. Unless its author said to go on it becomes a dead letter and ends the run."""
         self._end(step, StepStatus.FAILED)
-        step.error_class, step.error = error_class[:40], message[:1000]
-        step.is_dead_letter = not goes_on
+        step.error_class, step.error = error_class[:40], storable(message)[:1000]
+        step.is_dead_letter = not self._goes_on(step)
 
     def put_back(self, step: Step, due_at: datetime) -> None:
         """Nothing was sent: the step is claimed again at `due_at`."""
@@ -93,12 +99,16 @@ class Settlement:
 
     def move(self, step: Step, move: Move, error_class: str, message: str) -> None:
         """The call did not succeed, and this is what comes next."""
-        step.error_class, step.error = error_class[:40], message[:1000]
+        step.error_class, step.error = error_class[:40], storable(message)[:1000]
         if error_class == Uncertain.__name__:
             # From now on every attempt looks for earlier work first, whatever else goes wrong in between.
             step.repeats_uncertain = True
         if isinstance(move, Bury):
-            self.fail(step, error_class, message, goes_on=self._goes_on(step))
+            self.fail(step, error_class, message)
+            return
+        if not isinstance(move, Hold) and self.runs[step.run_id].cancel_requested_at is not None:
+            # Whoever cancelled waits for the call in flight, not for another one.
+            self.cancel(step)
             return
         self._release(step)
         if isinstance(move, RetryAt):
@@ -162,9 +172,7 @@ class Settlement:
             StepState(s.name, s.status, ends_run=s.is_dead_letter, is_claimable=bool(s.due_at or s.worker_id))
             for s in steps
         ]
-        moves = next_moves(
-            compiled_version(run.version_id).needs, states, is_cancelled=run.cancel_requested_at is not None
-        )
+        moves = next_moves(self._needs(run, steps), states, is_cancelled=run.cancel_requested_at is not None)
         for name in moves.start:
             by_name[name].due_at = self.now
             self._note(by_name[name])
@@ -174,7 +182,7 @@ class Settlement:
             run.started_at = self.now
         run.status = moves.run_status
         if run.status not in RUN_ENDED:
-            run.finished_at = None
+            run.finished_at, run.reason = None, ""
             return False
         if not had_ended:
             run.finished_at = self.now
@@ -235,8 +243,22 @@ class Settlement:
                 self.tally.add(("rule", run.rule_id), counter)
 
     # --- small parts ------------------------------------------------------------------------------------------
+    def _needs(self, run: Run, steps: Sequence[Step]) -> Mapping[str, Sequence[str]]:
+        try:
+            return compiled_version(run.version_id).needs
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:  # a version that can no longer be read must still come to its end
+            log.exception("version.not_compiled", run=str(run.pk))
+            return needs_in_sequence([step.name for step in steps])
+
     def _goes_on(self, step: Step) -> bool:
-        compiled = compiled_version(self.runs[step.run_id].version_id).step(step.name)
+        try:
+            compiled = compiled_version(self.runs[step.run_id].version_id).step(step.name)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:  # noqa: BLE001 - as above, where it is logged
+            return False
         return compiled.on_failure == "continue" or compiled.optional
 
     def _end(self, step: Step, status: StepStatus) -> None:

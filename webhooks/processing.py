@@ -88,6 +88,11 @@ class DeliverySource:
             return None
         now = clock.now()
         gate = circuit.gate([integration.pk], now).get(integration.pk)
+        if gate is not None and gate.credentials_rejected:
+            # Not tried again and again with what the platform has refused.
+            item.error = CredentialsRejected("The platform refused the credentials; this waits for new ones.")
+            settle([item])
+            return None
         if gate is not None and gate.until is not None:
             _put_back(delivery, gate.until)
             return None
@@ -107,8 +112,15 @@ class DeliverySource:
             idempotency_key=str(delivery.pk),
             trace_id=delivery.trace_id,
         )
-        instance = connect(integration, call=call)
-        mask = Redactor(secret_values(item.connector, open_credentials(integration))).text
+        try:
+            instance = connect(integration, call=call)
+            mask = Redactor(secret_values(item.connector, open_credentials(integration))).text
+        except Exception as error:  # stored values that no longer fit, or that no key opens
+            if not isinstance(error, IntegrationError):
+                log.exception("delivery.not_enriched", delivery=str(delivery.pk))
+            item.error = error if isinstance(error, IntegrationError) else Permanent(_named(error))
+            settle([item])
+            return None
         return Job(organization_id, integration.pk, lambda: _enriched(instance, item, mask), item, self)
 
     def begin(self, jobs: Sequence[Job]) -> Sequence[Job]:
@@ -128,6 +140,17 @@ class DeliverySource:
                     connection.close()
                     unwritten += pairs
         return unwritten
+
+    def put_back(self, jobs: Sequence[Job], seconds: float) -> None:
+        until = clock.now() + timedelta(seconds=seconds)
+        for job in jobs:
+            with working_for(job.organization_id):
+                _put_back(job.work.delivery, until)
+
+    def let_go(self) -> None:
+        Delivery.across_organizations.filter(worker_id=workers.this_worker_id()).update(
+            worker_id=None, due_at=clock.now(), fence=F("fence") + 1
+        )
 
 
 _turns = claims.Turns()
@@ -160,7 +183,7 @@ def settle(items: Sequence[_Parsed]) -> None:
             items[0].error = Transient(f"Planned elsewhere at the same time: {error}"[:300])
         else:
             log.exception("delivery.not_planned", delivery=str(items[0].delivery.pk))
-            items[0].error = Permanent(f"Planning failed: {type(error).__name__}: {error}"[:900])
+            items[0].error = Permanent(f"Planning failed: {_named(error)}")
         with transaction.atomic():
             _settle(items)
 
@@ -168,7 +191,8 @@ def settle(items: Sequence[_Parsed]) -> None:
 def _settle(items: Sequence[_Parsed]) -> None:
     now = clock.now()
     rows = {row.pk: row for row in Delivery.objects.select_for_update().filter(pk__in=[i.delivery.pk for i in items])}
-    mine = [item for item in items if rows[item.delivery.pk].fence == item.delivery.fence]
+    fences = {key: row.fence for key, row in rows.items()}
+    mine = [item for item in items if fences.get(item.delivery.pk) == item.delivery.fence]
     incoming: list[Incoming] = []
     places: list[tuple[_Parsed, int, int]] = []
     for item in mine:
@@ -209,10 +233,13 @@ def _conclude(item: _Parsed, planned: Sequence[Planned], now: Any) -> None:
 
 def _conclude_failed(delivery: Delivery, error: IntegrationError, now: Any) -> None:
     delivery.reason = f"{type(error).__name__}: {error.message}"[:1000]
-    delivery.attempts_made += 1
+    # A try at planning that did not go through may have left its own words here.
+    delivery.status, delivery.processed_at = DeliveryStatus.ACCEPTED, None
     if isinstance(error, CredentialsRejected) and now - delivery.received_at < CREDENTIALS_WAIT:
         delivery.due_at = now + timedelta(minutes=1)
-    elif isinstance(error, (Transient, Uncertain)) and delivery.attempts_made < RETRY.attempts:
+        return
+    delivery.attempts_made += 1
+    if isinstance(error, (Transient, Uncertain)) and delivery.attempts_made < RETRY.attempts:
         asked = getattr(error, "retry_after", None)
         delivery.due_at = now + (timedelta(seconds=asked) if asked else backoff(RETRY, delivery.attempts_made))
     else:
@@ -231,7 +258,7 @@ def _parsed(delivery: Delivery) -> _Parsed:
         item.error = error
     except Exception as error:
         log.exception("delivery.not_parsed", delivery=str(delivery.pk))
-        item.error = Permanent(f"{type(error).__name__}: {error}"[:900])
+        item.error = Permanent(_named(error))
     return item
 
 
@@ -271,8 +298,12 @@ def _enriched(instance: BaseIntegration, item: _Parsed, mask: Callable[[str], st
         item.error = masked(error, mask)
     except Exception as error:
         log.exception("delivery.not_enriched", delivery=str(item.delivery.pk))
-        item.error = Permanent(mask(f"{type(error).__name__}: {error}")[:900])
+        item.error = Permanent(mask(_named(error)))
     return item
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:900]
 
 
 def _note_health(items: Sequence[_Parsed]) -> None:

@@ -23,6 +23,8 @@ def sweep_once() -> None:
         except DatabaseError as error:
             log.warning("sweep.failed", part=part.__name__, error=str(error)[:200])
             connection.close()
+        except Exception:
+            log.exception("sweep.failed", part=part.__name__)
 
 
 def _recover() -> None:

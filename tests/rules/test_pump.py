@@ -1,6 +1,7 @@
 """The pump: calls side by side, one that hangs delays nobody, outcomes are kept while the database is away."""
 
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Sequence
@@ -25,6 +26,7 @@ class Heap:
     most: Counter[Any] = field(default_factory=Counter)
     begun: int = 0
     finished: list[Any] = field(default_factory=list)
+    put_aside: list[Job] = field(default_factory=list)
     refuse_outcomes: int = 0
     _under_way: Counter[Any] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -59,6 +61,13 @@ class Heap:
             return done
         self.finished += [outcome for _, outcome in done]
         return []
+
+    def put_back(self, jobs: Sequence[Job], seconds: float) -> None:
+        assert 5 <= seconds <= 15
+        self.put_aside += jobs
+
+    def let_go(self) -> None:
+        """Nothing here is claimed without its job being handed out."""
 
 
 def briefly() -> str:
@@ -186,3 +195,64 @@ def test_after_its_time_a_pump_claims_nothing_more() -> None:
     heap.add(lambda: "never")
     assert Pump([heap], slots=4).run(seconds=0) == 0
     assert len(heap.jobs) == 1
+
+
+def test_an_integration_that_hangs_with_much_to_do_keeps_no_other_back() -> None:
+    heap, the_other_is_done = Heap(), threading.Event()
+    for _ in range(200):
+        heap.add(lambda: the_other_is_done.wait(20), lane="hangs")
+    pump = threading.Thread(target=Pump([heap], slots=8).run)
+    pump.start()
+    while heap.most["hangs"] < 2:
+        time.sleep(0.01)
+    heap.add(the_other_is_done.set, lane="quiet", organization=BO)
+    pump.join(20)
+    # The calls that hang were all released by the quiet one, none by its own end (False).
+    assert False not in heap.finished
+    assert len(heap.finished) > 1
+    assert heap.most["hangs"] == 2
+
+
+def test_beside_an_integration_that_hangs_its_own_organization_goes_on() -> None:
+    heap, the_other_is_done = Heap(), threading.Event()
+    for _ in range(60):
+        heap.add(lambda: the_other_is_done.wait(20), lane="hangs")
+    heap.add(the_other_is_done.set, lane="healthy")
+    Pump([heap], slots=8).run()
+    # Claimed last, behind 60 that could not go: those that nobody has room for soon are due again later.
+    assert False not in heap.finished
+    assert len(heap.put_aside) > 40
+    assert len(heap.finished) + len(heap.put_aside) == 61
+
+
+def test_after_the_database_was_away_claims_that_nobody_knows_of_are_given_up() -> None:
+    heap, calls, is_let_go = Heap(), 0, threading.Event()
+    heap.add(lambda: is_let_go.wait(10))
+    real = heap.claim
+
+    def claim(room: int, without: Collection[uuid.UUID]) -> Sequence[Job] | None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise OperationalError("the answer to the commit got lost")
+        return real(room, without)
+
+    heap.claim, heap.let_go = claim, is_let_go.set  # type: ignore[method-assign]
+    Pump([heap], slots=8).run()
+    assert heap.finished == [True]
+
+
+def test_a_source_that_raises_takes_no_outcome_with_it() -> None:
+    heap, has_begun = Heap(), threading.Event()
+    heap.add(lambda: has_begun.set() or briefly(), lane=1)
+    real = heap.claim
+
+    def claim(room: int, without: Collection[uuid.UUID]) -> Sequence[Job] | None:
+        if has_begun.is_set():
+            raise ValueError("nobody foresaw this")
+        return real(room, without)
+
+    heap.claim = claim  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match="foresaw"):
+        Pump([heap], slots=8).run()
+    assert heap.finished == ["done"]
