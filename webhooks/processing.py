@@ -236,6 +236,7 @@ def _conclude_failed(delivery: Delivery, error: IntegrationError, now: Any) -> N
     # A try at planning that did not go through may have left its own words here.
     delivery.status, delivery.processed_at = DeliveryStatus.ACCEPTED, None
     if isinstance(error, CredentialsRejected) and now - delivery.received_at < CREDENTIALS_WAIT:
+        # Costs no attempt: those are for what comes once there are new credentials.
         delivery.due_at = now + timedelta(minutes=1)
         return
     delivery.attempts_made += 1

@@ -65,6 +65,18 @@ def test_steps_and_deliveries_are_one_list_newest_first(world: World) -> None:
     assert sizes == [3, 1]
 
 
+def test_causes_are_counted(world: World) -> None:
+    with working_for(world.ada.organization):
+        for days in (1, 2):
+            failed_step(days)
+        failed_delivery(3)
+    groups = world.ada.api.get("/api/dead-letters/?group=cause").json()["results"]
+    assert [(row["kind"], row["platform"], row["error_class"], row["count"]) for row in groups] == [
+        ("step", "slack", "NotFound", 2),
+        ("delivery", "slack", None, 1),
+    ]
+
+
 def test_those_named_are_retried_and_no_others(world: World) -> None:
     with working_for(world.ada.organization):
         named = [failed_step(4), failed_delivery(3)]
@@ -78,9 +90,25 @@ def test_those_named_are_retried_and_no_others(world: World) -> None:
         assert Step.objects.get().status == StepStatus.FAILED
 
 
+def test_a_filter_names_many(world: World) -> None:
+    with working_for(world.ada.organization):
+        step, _ = failed_step(2), failed_delivery(1)
+    assert retry(world, {"filter": {"kind": "delivery"}})["result"] == {"retried": 1}
+    assert [row["id"] for row in world.ada.api.get("/api/dead-letters/").json()["results"]] == [step]
+    assert retry(world, {"filter": {}})["result"] == {"retried": 1}
+    assert world.ada.api.get("/api/dead-letters/").json()["results"] == []
+
+
 def test_one_whose_content_is_gone_holds_up_no_other(world: World) -> None:
     with working_for(world.ada.organization):
         gone, step = failed_delivery(40), failed_step(1)
         DeliveryBody.objects.filter(pk=gone).delete()
     assert retry(world, {"ids": [gone, step]})["result"] == {"retried": 1}
     assert [row["id"] for row in world.ada.api.get("/api/dead-letters/").json()["results"]] == [gone]
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"ids": []}, {"ids": ["x"]}, {"filter": "all"}, {"filter": {"colour": "red"}}, {"ids": "", "n": 1}]
+)
+def test_a_request_that_names_nothing_is_refused(world: World, body: dict[str, Any]) -> None:
+    assert world.ada.api.post("/api/dead-letters/retry", body, format="json").status_code == 400
