@@ -9,6 +9,7 @@ import httpx
 import pytest
 from django.db import connection
 
+from integrations import health
 from integrations.connectors.webhook.connector import Webhook
 from integrations.models import Integration, IntegrationHealth
 from rules.models import Event, Step
@@ -199,7 +200,11 @@ def test_refused_credentials_are_waited_for_and_cost_no_attempt(
     assert delivery.reason.startswith("CredentialsRejected: ")
     with working_for(world.ada.organization):
         assert IntegrationHealth.objects.get().credentials_rejected_at is not None
+    # Asked once: nobody knocks with a refused key again and again.
+    assert len(platform.requests) == 1
 
+    with working_for(world.ada.organization):
+        health.new_credentials(freshdesk.integration.pk)
     platform.on("GET", TICKET, ticket())
     with clock.moved(timedelta(hours=1)):
         process_due()
