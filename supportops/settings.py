@@ -133,6 +133,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         ),
     }
 else:
+    DATABASES["default"]["ENGINE"] = "supportops.postgres"
     DATABASES["default"]["OPTIONS"] = {
         # A short timeout: when PostgreSQL is gone, a request shall answer 503 rather than hang.
         "pool": {

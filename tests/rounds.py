@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def uses_postgres() -> bool:
     """Say whether Django's database in this round is PostgreSQL."""
-    return settings.DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql"
+    return settings.DATABASES["default"]["ENGINE"] == "supportops.postgres"
 
 
 def pytest_report_header() -> list[str]:

@@ -166,8 +166,11 @@ def end_orphans(seconds: float = 5.0) -> list[str]:
         below = _children_of(os.getpid())
         for pid in below:
             try:
-                found.append(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-                os.kill(pid, signal.SIGKILL)
+                command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                if command:
+                    # One without has ended already and only waits to be reaped.
+                    found.append(command)
+                    os.kill(pid, signal.SIGKILL)
                 # Killed processes hand their own children to us: seen in the next round.
                 os.waitpid(pid, 0)
             except (ProcessLookupError, ChildProcessError, FileNotFoundError):

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, which takes texts of strangers as they are."""
