@@ -2,12 +2,14 @@
 
 import asyncio
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from integrations.attachments import FileSource, open_source
 from integrations.errors import IntegrationError, InvalidInput, Permanent
 from integrations.rate_headers import rate_limit
 from integrations.signatures import Signature, StandardWebhooks
@@ -19,11 +21,15 @@ from integrations.specs import (
     Call,
     Event,
     EventSpec,
+    File,
     HandshakeAnswer,
     Limit,
+    Registration,
     Result,
     SecretSpec,
+    Token,
     WebhookRequest,
+    WebhookTarget,
 )
 from supportops import clock
 
@@ -84,6 +90,10 @@ class BaseIntegration:
 
     actions: ClassVar[list[ActionSpec]] = []
     events: ClassVar[list[EventSpec]] = []
+    # What `choices` knows: channels, boards, agents.
+    choice_kinds: ClassVar[tuple[str, ...]] = ()
+    # Events that no webhook tells: `list_changes` is asked for them regularly.
+    polled_events: ClassVar[frozenset[str]] = frozenset()
 
     # How requests to us are signed. `schemes` names alternatives, of which an endpoint demands one; the first is
     # the default. None: this platform sends no webhooks.
@@ -123,14 +133,60 @@ class BaseIntegration:
         return result
 
     def authorize(self, http: "PlatformClient") -> None:
-        """Add what signs our calls in (headers, basic sign-in) to `http`. Called once when connected."""
+        """Add what signs our calls in (headers, basic sign-in) to `http`. Called once when connected; makes no call.
+
+        Where a token must be fetched first: ``http.bearer = self.access_token``, and `obtain_token` fetches it.
+        """
+
+    def obtain_token(self, last: Token | None) -> Token:
+        """Fetch an access token with the credentials, or with the last one's refresh token. Raises IntegrationError.
+
+        Ask by ``self.http.post(..., signs_in=True)``: the credentials stand in the request itself.
+        """
+        raise Permanent(f"{self.name} signs in without a token.")
+
+    def access_token(self) -> str:
+        """Return a valid access token: a kept one, or one that `obtain_token` fetches now."""
+        if self.call.tokens is None:
+            return self.obtain_token(None).access_token
+        return self.call.tokens.get(self.obtain_token).access_token
+
+    def open_file(self, source: FileSource) -> File:
+        """Return a file that parameters name. Raises InvalidInput, and what fetching an address raises."""
+        return open_source(source, self.call, self.http)
 
     def choices(self, kind: str) -> list[dict[str, Any]]:
         """Return what forms offer for a parameter, as ``[{"id", "name"}]``: channels, boards, agents.
 
-        Raises InvalidInput for a kind that the platform does not have, naming those that it has.
+        Knows the `choice_kinds`. Raises InvalidInput for others, naming those, and IntegrationError.
         """
-        raise InvalidInput(f"{self.name} has no choices of '{kind}'.")
+        known = ", ".join(self.choice_kinds) or "none"
+        raise InvalidInput(f"{self.name} has no choices of '{kind}'. There are: {known}.")
+
+    def register_webhook(self, target: WebhookTarget, known: Registration | None) -> Registration:
+        """Have the platform send to `target`, and return what stands there now. Raises IntegrationError.
+
+        Idempotent: looks for what is registered for this address (`known`, or found by the address) and changes that
+        instead of making a second one.
+        """
+        raise Permanent(f"{self.name} has no way to register webhooks by itself: see the set-up steps.")
+
+    def unregister_webhook(self, known: Registration) -> None:
+        """Remove what `register_webhook` made; fine where it is gone already. Raises IntegrationError."""
+        raise Permanent(f"{self.name} has no way to register webhooks by itself.")
+
+    def list_changes(self, since: datetime, until: datetime) -> Iterable[Event]:
+        """Return events for what changed at the platform in between, oldest first. Raises IntegrationError.
+
+        For polled events, and for finding what was missed while no webhook reached us: an event whose delivery came
+        is recognised by its `key`, or by its object and `updated_at`.
+        """
+        raise Permanent(f"{self.name} has no way to list what changed.")
+
+    @classmethod
+    def can(cls, method: str) -> bool:
+        """Return whether the connector has one of the optional methods (`register_webhook`, `list_changes`, ...)."""
+        return getattr(cls, method) is not getattr(BaseIntegration, method)
 
     def execute(self, action: Action) -> Result:
         """Validate `action`, call its handler and return the standard answer.

@@ -79,7 +79,8 @@ def path(*parts: object) -> str:
 class PlatformClient:
     """Calls one platform for one call of ours. Not shared between threads; the connections under it are.
 
-    A connector's `authorize` sets `headers`, `params` or `auth`, which go with every request that is signed in.
+    A connector's `authorize` sets `headers`, `params` or `auth`, which go with every request that is signed in, or
+    `bearer`, which is asked for a token when the first of them is made.
     `rate_limit` is what the last answer's headers said; `has_written` whether a request that changes something was
     taken by the platform, or left without an answer: from then on the call as a whole cannot simply be made again.
     `last_status` is the HTTP status of the last answer.
@@ -102,6 +103,7 @@ class PlatformClient:
         self.headers: httpx.Headers = httpx.Headers()
         self.params: dict[str, Any] = {}
         self.auth: tuple[str, str] | None = None
+        self.bearer: Callable[[], str] | None = None
         self.has_credentials = has_credentials
         self.rate_limit: dict[str, Any] | None = None
         self.has_written = False
@@ -149,6 +151,7 @@ class PlatformClient:
         host: str | None = None,
         expected: Collection[int] | None = None,
         signed_in: bool = True,
+        signs_in: bool = False,
         follow: bool = True,
         timeout: float | None = None,
         max_bytes: int = MOST_BYTES,
@@ -159,13 +162,18 @@ class PlatformClient:
           lies under one of this client's bases, or for a client without any
         * `expected`: further statuses than 2xx that are returned and not raised
         * `signed_in=False`: leaves headers, params and auth of the client out, and may go to any public https URL
+        * `signs_in=True`: the request itself fetches a token with credentials in it: nothing is added to it, it goes
+          to the platform's own hosts only, and never unencrypted
         * `follow=False`: a redirect is an answer and not followed; with credentials it never is
         * `timeout`: less than what is left of the call's time; the whole exchange ends with it
 
         Raises the classes of integrations.errors; Forbidden for addresses that may not be called.
         """
         url = self._url(path_or_url, host, signed_in)
-        request = self._built(method.upper(), url, params, json, data, content, files, headers, signed_in)
+        adds_credentials = signed_in and not signs_in
+        if adds_credentials and self.bearer is not None:
+            self._fetch_bearer(self.bearer)
+        request = self._built(method.upper(), url, params, json, data, content, files, headers, adds_credentials)
         secret_bound = (signed_in and self._carries_secrets) or any(name in _SENSITIVE for name in request.headers)
         self._refuse_plain_http(request.url, secret_bound)
         with exchange_of(min(timeout, self.remaining()) if timeout else self.remaining()) as exchange:
@@ -187,6 +195,17 @@ class PlatformClient:
         return Redactor(self._all_secrets()).text(text)
 
     # --- building --------------------------------------------------------------------------------------------
+    def _fetch_bearer(self, fetch: Callable[[], str]) -> None:
+        """Have the token that the client signs in with; once."""
+        self.bearer = None
+        try:
+            token = fetch()
+        except BaseException:
+            self.bearer = fetch
+            raise
+        self.add_secret(token)
+        self.headers["Authorization"] = f"Bearer {token}"
+
     @property
     def _carries_secrets(self) -> bool:
         return self.has_credentials or self.auth is not None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
@@ -87,6 +87,20 @@ class Encode:
 
 Mrkdwn = Annotated[str, Encode("mrkdwn")]
 Html = Annotated[str, Encode("html")]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a parameter may be chosen from: ``channel: Annotated[str, Choice("channels")]``.
+
+    `kind` is one of the connector's `choice_kinds`. Forms offer what the platform has; ids and names may be typed all
+    the same. It stands as ``x-choices`` in the JSON Schema.
+    """
+
+    kind: str
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(core_schema), "x-choices": self.kind}
 
 
 @dataclass(frozen=True)
@@ -229,6 +243,56 @@ class HandshakeAnswer:
 
 
 @dataclass(frozen=True)
+class WebhookTarget:
+    """The address that a platform shall send to: for `register_webhook`.
+
+    `secret` is ours, empty where the platform makes one; `events` are the names of the connector's events that are
+    wanted.
+    """
+
+    url: str
+    secret: str = ""
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What stands at the platform: its ids of our webhooks, and the signing secret where the platform made it."""
+
+    ids: tuple[str, ...]
+    secret: str | None = None
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token that a platform gave for credentials. `expires_at` is aware; None: it does not expire."""
+
+    access_token: str
+    expires_at: datetime | None = None
+    # Replaces the one that was used; None: that one stays.
+    refresh_token: str | None = None
+
+
+class TokenKeeper(Protocol):
+    """Keeps an integration's tokens sealed, for all workers; one of them at a time fetches a new one."""
+
+    def get(self, obtain: Callable[[Token | None], Token]) -> Token:
+        """Return a token that is valid for some time, from `obtain` (given the last one) where none is kept."""
+
+    def forget(self, token: str) -> None:
+        """The platform refused `token`: the next `get` fetches another."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as actions send it."""
+
+    name: str
+    content: bytes
+    content_type: str = "application/octet-stream"
+
+
+@dataclass(frozen=True)
 class Call:
     """The call that a handler is part of."""
 
@@ -241,3 +305,7 @@ class Call:
     # The total time for this call, in seconds.
     deadline: float = 30.0
     trace_id: str = ""
+    # Files of the organization's store that the parameters name, by the name or id given there.
+    files: Mapping[str, File] = field(default_factory=dict)
+    # None: tokens are fetched for this call alone (credentials that are not stored).
+    tokens: TokenKeeper | None = None

@@ -20,13 +20,13 @@ from integrations.readmes import readme, setup_of_webhook
 from integrations.signatures import SharedSecretHeader, Signature
 from integrations.specs import ActionSpec, Event, EventSpec, WebhookRequest
 from tests.integrations import recorded
+from tests.integrations.vectors import VECTORS
 
 HERE = Path(__file__).parent
 CONNECTORS = registry.all_connectors()
 SENDING = [cls for cls in CONNECTORS if cls.scheme_names()]
 NOW = datetime(2026, 11, 20, 10, 0, 30, tzinfo=UTC)
 URL = "https://ops.example.com/api/webhooks/x/AbC?tenant=acme"
-VECTORS: list[dict[str, Any]] = json.loads((HERE / "signature_vectors.json").read_text("utf-8"))
 ODD_PAYLOADS: list[Any] = [
     None,
     [],

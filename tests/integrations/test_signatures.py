@@ -1,9 +1,7 @@
 """Every scheme against vectors, good and bad, and against requests that are odd in ways nobody planned."""
 
 import base64
-import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,7 +42,6 @@ SCHEMES: dict[str, Signature] = {
     "bearer": SharedSecretHeader(header="", basic="user", bearer=True),
     "timed": HmacSignature(header="X-Sig", timestamp="X-Time", tolerance=minutes(1), covers=lambda r: r.timestamp),
 }
-VECTORS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("signature_vectors.json").read_text("utf-8"))
 
 
 def request(headers: dict[str, str], body: bytes = b"{}", url: str = "https://ops.example/hook") -> WebhookRequest:
@@ -57,14 +54,6 @@ def signed(scheme: Signature, secret: str, body: bytes = b'{"a":1}', **more: Any
 
 def secret_for(name: str) -> str:
     return base64.b64encode(b"k" * 32).decode() if name == "base64_key" else SCHEMES[name].new_secret()
-
-
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{vector['id']}: {vector['why']}")
-def test_vector(vector: dict[str, Any]) -> None:
-    came = request(vector["headers"], vector["body"].encode(), vector.get("url", ""))
-    now = datetime.fromtimestamp(vector.get("now", 0), UTC)
-    scheme = SCHEMES[vector["scheme"]]
-    assert scheme.verify(came, [vector["secret"]], now, vector.get("options")) is vector["valid"]
 
 
 @pytest.mark.parametrize("name", SCHEMES)

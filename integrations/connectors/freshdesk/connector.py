@@ -53,6 +53,7 @@ class Freshdesk(BaseIntegration):
     # Per minute and account, whoever calls. These hold for the smallest paid plan (200, of which 80 to create and 80
     # to update tickets) and leave room for the account's other programs; what answers' headers say counts more.
     # https://support.freshdesk.com/support/solutions/articles/225439 (read 2026-11)
+    choice_kinds = ("agents", "groups", "statuses")
     limits = [
         Limit("account", calls=150, seconds=60, burst=25),
         Limit("create ticket", calls=60, seconds=60, burst=15, key=lambda a, _: "" if a == "create_ticket" else None),
@@ -203,7 +204,7 @@ class Freshdesk(BaseIntegration):
             return [{"id": group["id"], "name": group.get("name")} for group in self.client.groups]
         if kind == "statuses":
             return [{"id": number, "name": name} for number, name in self.client.status_names.items()]
-        raise InvalidInput(f"Freshdesk has no choices of '{kind}'. There are: agents, groups, statuses.")
+        return super().choices(kind)
 
     # --- tickets ---------------------------------------------------------------------------------------------
     def create_ticket(self, data: CreateTicket) -> Result:

@@ -88,6 +88,7 @@ class Slack(BaseIntegration):
     Config = SlackConfig
     base_url = "https://slack.com/api"
     other_urls = {"hooks": WEBHOOK_HOST, "files": FILES_HOST}
+    choice_kinds = ("channels", "users")
     limits = [
         # One a second and channel, with a little room for the time between our clock and Slack's door.
         Limit("messages in a channel", calls=1, seconds=1.1, key=_message_bucket),
@@ -215,7 +216,7 @@ class Slack(BaseIntegration):
             return [{"id": item["id"], "name": f"#{item.get('name')}"} for item in self.api.channels()]
         if kind == "users":
             return [{"id": item["id"], "name": item.get("real_name") or item.get("name")} for item in self.api.users()]
-        raise InvalidInput(f"Slack has no choices of '{kind}'. There are: channels, users.")
+        return super().choices(kind)
 
     def send_message(self, data: SendMessage) -> Result:
         body: dict[str, Any] = {"text": data.message} if data.message else {}

@@ -56,6 +56,7 @@ class Trello(BaseIntegration):
     Config = TrelloConfig
     base_url = "https://api.trello.com/1"
     # https://developer.atlassian.com/cloud/trello/guides/rest-api/rate-limits, read 2026-11
+    choice_kinds = ("boards", "labels", "lists", "users")
     limits = [Limit("token", calls=100, seconds=10, burst=30), Limit("key", calls=300, seconds=10, burst=90)]
     # https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks: no time is signed, so there is no replay
     # window, and the address counts exactly as it was registered.
@@ -182,7 +183,7 @@ class Trello(BaseIntegration):
             return [{"id": item["id"], "name": item.get("name") or item.get("color")} for item in labels]
         if kind == "users":
             return [{"id": item["id"], "name": item["fullName"]} for item in self.api.members(self._board(None))]
-        raise InvalidInput(f"Trello has no choices of '{kind}'. There are: boards, labels, lists, users.")
+        return super().choices(kind)
 
     def create_card(self, data: CreateCard) -> Result:
         list_id, board_id = self._place(data)

@@ -30,7 +30,7 @@ from integrations.connectors.zendesk.schemas import (
     ZendeskConfig,
     ZendeskCredentials,
 )
-from integrations.errors import CredentialsRejected, Forbidden, IntegrationError, InvalidInput
+from integrations.errors import CredentialsRejected, Forbidden, IntegrationError
 from integrations.signatures import HmacSignature, minutes
 from integrations.specs import CREATES, READS, SETS, Account, ActionSpec, Event, EventSpec, Limit, Result
 
@@ -68,6 +68,7 @@ class Zendesk(BaseIntegration):
     # Requests a minute and account: 200 on the smallest plan. Updates: 100 a minute and account, and 30 in ten minutes
     # for one ticket by one user; with the burst, these stay below. What answers' headers say counts more.
     # https://developer.zendesk.com/api-reference/introduction/rate-limits/ (read 2026-11)
+    choice_kinds = ("agents", "groups", "macros")
     limits = [
         Limit("account", calls=160, seconds=60, burst=30),
         Limit("update tickets", calls=75, seconds=60, burst=20, key=lambda a, _: "" if a in _UPDATES else None),
@@ -180,7 +181,7 @@ class Zendesk(BaseIntegration):
             return [{"id": group["id"], "name": group.get("name")} for group in self.client.groups]
         if kind == "macros":
             return [{"id": macro["id"], "name": macro.get("title")} for macro in self.client.macros]
-        raise InvalidInput(f"Zendesk has no choices of '{kind}'. There are: agents, groups, macros.")
+        return super().choices(kind)
 
     # --- tickets ---------------------------------------------------------------------------------------------
     def create_ticket(self, data: CreateTicket) -> Result:
