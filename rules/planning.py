@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Max
-
 from integrations import registry, specs
 from integrations.usage import Tally
 from rules import sequence, wake
@@ -26,6 +24,7 @@ from rules.models import (
     Verdict,
     VerdictOutcome,
 )
+from rules.objects import Objects
 from supportops import clock
 from supportops.ids import new_id
 from supportops.tenancy.models import Organization
@@ -81,14 +80,13 @@ def plan(incoming: Sequence[Incoming]) -> list[Planned]:
     organization = Organization.objects.only("id", "rules_version").get(pk=current_organization_id())
     rules = rules_of_organization(organization.rules_version)
     known = dict(Event.objects.filter(key__in=[item.key for item in incoming]).values_list("key", "pk"))
-    latest = _latest_of_objects(incoming)
-    rows = _Rows(organization.pk, organization.rules_version, rules)
+    rows = _Rows(organization.pk, organization.rules_version, rules, incoming)
     planned = []
     for item in incoming:
         if item.replay is None and item.key in known:
             planned.append(Planned(known[item.key], is_repeat=True))
             continue
-        planned.append(rows.add(item, latest))
+        planned.append(rows.add(item))
         known[item.key] = planned[-1].event_id
     rows.write()
     return planned
@@ -97,10 +95,13 @@ def plan(incoming: Sequence[Incoming]) -> list[Planned]:
 class _Rows:
     """Gathers the rows of a batch and writes each table once."""
 
-    def __init__(self, organization_id: uuid.UUID, version: int, rules: OrganizationRules) -> None:
+    def __init__(
+        self, organization_id: uuid.UUID, version: int, rules: OrganizationRules, incoming: Sequence[Incoming]
+    ) -> None:
         self._own = {"organization_id": organization_id}
         self._version, self._rules = version, rules
         self.now = clock.now()
+        self._objects = Objects(incoming, self.now)
         self.events: list[Event] = []
         self.contents: list[EventContent] = []
         self.verdicts: list[Verdict] = []
@@ -109,9 +110,9 @@ class _Rows:
         self.steps: list[Step] = []
         self.tally = Tally()
 
-    def add(self, item: Incoming, latest: Mapping[str, datetime]) -> Planned:
+    def add(self, item: Incoming) -> Planned:
         """Match one event and gather what follows from it."""
-        event_row = self._event(item, latest)
+        event_row = self._event(item)
         facts = facts_of(item.platform, item.event, self.now, meta_of(event_row))
         matches = self._rules.index.match(
             item.platform, item.event.type, item.integration_id, item.environment or None, facts
@@ -127,6 +128,9 @@ class _Rows:
             outcome, rule = VerdictOutcome(found), self._rules.by_key[key]
             rule_id = rule.rule_id
             reason = _why_suppressed(rule, event_row)
+            if outcome == VerdictOutcome.MATCHED and not reason and item.replay is None:
+                # A person who has something done anew is no loop.
+                reason = self._objects.fire(rule_id, item)
             if outcome == VerdictOutcome.MATCHED and reason:
                 outcome = VerdictOutcome.SUPPRESSED
             if item.replay is None:
@@ -148,10 +152,9 @@ class _Rows:
                 self.tally.add(("rule", rule_id), "matched")
         return planned
 
-    def _event(self, item: Incoming, latest: Mapping[str, datetime]) -> Event:
+    def _event(self, item: Incoming) -> Event:
         event = item.event
         occurred_at = event.occurred_at or item.received_at
-        newest = latest.get(event.external_id)
         row = Event(
             id=item.replay.event_id if item.replay else new_id(),
             **self._own,
@@ -165,7 +168,7 @@ class _Rows:
             received_at=item.received_at,
             source=item.source,
             is_late=item.is_late or item.received_at - occurred_at > LATE_AFTER,
-            is_out_of_order=newest is not None and occurred_at < newest,
+            is_out_of_order=item.replay is None and self._objects.is_overtaken(item, occurred_at),
             depth=item.depth,
             rules_version=self._version,
             trace_id=item.trace_id,
@@ -254,20 +257,3 @@ def _why_suppressed(rule: CompiledRule, event: Event) -> str:
     if event.depth > DEEPEST_CHAIN:
         return f"Our own actions led to this event over {event.depth} rules in a row: the chain ends here."
     return ""
-
-
-def _latest_of_objects(incoming: Sequence[Incoming]) -> dict[str, datetime]:
-    """Return for the objects that events are about when the newest event known so far occurred."""
-    dated = {
-        item.event.external_id: item.integration_id
-        for item in incoming
-        if item.event.external_id and item.event.occurred_at is not None and item.integration_id is not None
-    }
-    if not dated:
-        return {}
-    rows = (
-        Event.objects.filter(external_id__in=dated, integration_id__in=set(dated.values()))
-        .values("external_id", "integration_id")
-        .annotate(newest=Max("occurred_at"))
-    )
-    return {row["external_id"]: row["newest"] for row in rows if dated[row["external_id"]] == row["integration_id"]}

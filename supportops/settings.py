@@ -161,6 +161,8 @@ SCHEDULE: dict[str, tuple[str, float]] = {
 WORKER_PROCESSES = env.int("SUPPORTOPS_WORKER_PROCESSES", default=2)
 # Calls that one worker process may have in flight.
 WORKER_SLOTS = env.int("SUPPORTOPS_WORKER_SLOTS", default=64)
+# How often one rule may fire for one object within an hour before it counts as answering itself. 0: no such bound.
+RULE_FIRINGS_PER_HOUR = env.int("SUPPORTOPS_RULE_FIRINGS_PER_HOUR", default=100)
 
 # --- people and sign-in -------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [

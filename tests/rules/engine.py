@@ -103,10 +103,11 @@ class Desk:
             return authoring.create(typed)[0]
 
     def event(self, **changes: Any) -> Incoming:
-        """Return an event of a ticket with number 42."""
-        ticket = {"id": 42, "subject": "Printer on fire", "priority": 4, **changes.pop("ticket", {})}
+        """Return an event of a ticket, number 42 unless `number` says otherwise."""
+        number = changes.pop("number", 42)
+        ticket = {"id": number, "subject": "Printer on fire", "priority": 4, **changes.pop("ticket", {})}
         occurred_at = changes.pop("occurred_at", clock.now())
-        event = specs.Event("ticket_created", "42", {"ticket": ticket}, occurred_at=occurred_at)
+        event = specs.Event("ticket_created", str(number), {"ticket": ticket}, occurred_at=occurred_at)
         fields = {"key": f"event-{next(_numbers)}", "received_at": clock.now(), **changes}
         return Incoming(event=event, platform="freshdesk", **fields)
 
@@ -155,6 +156,11 @@ class Desk:
     def integration(self, platform: str) -> Integration:
         with working_for(self.organization):
             row: Integration = Integration.objects.get(platform=platform)
+            return row
+
+    def integration_named(self, name: str) -> Integration:
+        with working_for(self.organization):
+            row: Integration = Integration.objects.get(name=name)
             return row
 
     def sent(self, url: str) -> int:

@@ -1,13 +1,17 @@
 """An event becomes verdicts, runs and steps: once, in one transaction, at a cost that does not grow with the rules."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from integrations import lifecycle, specs
 from rules.models import Event, EventContent, Run, RunContent, Step, Verdict
 from rules.planning import DEEPEST_CHAIN, plan
+from rules.replay import replay_events
 from supportops import clock
 from supportops.tenancy.scope import working_for
 from tests.rules.engine import MESSAGE, Desk, request_to
@@ -91,6 +95,61 @@ def test_a_chain_of_our_own_actions_ends_and_says_so(desk: Desk, depth: int, run
         verdict = Verdict.objects.get()
     assert verdict.outcome == ("matched" if runs else "suppressed")
     assert ("the chain ends here" in verdict.reason) is not bool(runs)
+
+
+def test_events_overtaken_within_one_batch_are_marked(desk: Desk) -> None:
+    integration_id, now = desk.integration("freshdesk").pk, clock.now()
+    moments = [now - timedelta(minutes=1), now, now - timedelta(seconds=30), now + timedelta(seconds=1)]
+    desk.plan(*[desk.event(integration_id=integration_id, occurred_at=at) for at in moments])
+    assert [event_of(desk, place).is_out_of_order for place in range(4)] == [False, False, True, False]
+
+
+def test_objects_of_other_accounts_or_kinds_with_the_same_id_do_not_overtake(desk: Desk) -> None:
+    with working_for(desk.organization):
+        credentials = {"domain": "b.freshdesk.com", "api_key": "k" * 20}
+        lifecycle.create(platform="freshdesk", name="Other desk", credentials=credentials)
+    own, other, now = desk.integration_named("Desk").pk, desk.integration_named("Other desk").pk, clock.now()
+    earlier = now - timedelta(minutes=1)
+    desk.plan(desk.event(integration_id=own, occurred_at=now))
+    contact = specs.Event("contact_created", "42", {"contact": {"id": 42}}, occurred_at=earlier)
+    desk.plan(
+        desk.event(integration_id=other, occurred_at=earlier),
+        replace(desk.event(integration_id=own), event=contact),
+        desk.event(integration_id=own, occurred_at=earlier),
+    )
+    assert [event_of(desk, place).is_out_of_order for place in (1, 2, 3)] == [False, False, True]
+
+
+def test_a_rule_that_fires_beyond_its_budget_for_one_ticket_stops_and_says_so(desk: Desk, settings: Any) -> None:
+    settings.RULE_FIRINGS_PER_HOUR = 3
+    desk.rule(MESSAGE)
+    first = desk.plan(desk.event(), desk.event())
+    then = desk.plan(desk.event(), desk.event(), desk.event(number=43))
+    assert [one.matched for one in (*first, *then)] == [1, 1, 1, 0, 1]
+    with working_for(desk.organization):
+        verdict = Verdict.objects.get(outcome="suppressed")
+    assert verdict.reason.startswith("This rule has fired 3 times for ticket 42 within an hour, which is its budget")
+    # What was refused does not count, and the hour moves on.
+    with clock.moved(timedelta(minutes=61)):
+        assert desk.plan(desk.event())[0].matched == 1
+
+
+def test_each_rule_has_a_budget_of_its_own_and_a_replay_costs_none(desk: Desk, settings: Any) -> None:
+    settings.RULE_FIRINGS_PER_HOUR = 1
+    desk.rule(MESSAGE)
+    desk.plan(desk.event())
+    desk.rule(MESSAGE)
+    [planned] = desk.plan(desk.event())
+    assert planned.matched == 1
+    with working_for(desk.organization), transaction.atomic():
+        [again] = replay_events([event_of(desk, 0)])
+    assert again.matched == 2
+
+
+def test_a_budget_of_zero_bounds_nothing(desk: Desk, settings: Any) -> None:
+    settings.RULE_FIRINGS_PER_HOUR = 0
+    desk.rule(MESSAGE)
+    assert sum(one.matched for one in desk.plan(*[desk.event() for _ in range(120)])) == 120
 
 
 def test_nothing_is_left_of_a_transaction_that_fails(desk: Desk) -> None:
