@@ -2,18 +2,18 @@
 
 from django.db import connection
 
-from supportops.ids import new_id
-
+# A sequence on PostgreSQL; on SQLite, which has none, a table of one row.
 NAME = "rules_run_sequence"
 
 
 def take(count: int) -> list[int]:
-    """Return `count` growing numbers: from a sequence of the database on PostgreSQL; on SQLite, where one process
-    does the planning, from the clock-ordered ids of that process."""
+    """Return `count` growing numbers, each greater than all that were taken before. Within a transaction."""
     if not count:
         return []
-    if connection.vendor != "postgresql":
-        return [new_id().int >> 80 << 12 | new_id().int >> 64 & 0xFFF for _ in range(count)]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval(%s) FROM generate_series(1, %s)", [NAME, count])
-        return [row[0] for row in cursor.fetchall()]
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT nextval(%s) FROM generate_series(1, %s)", [NAME, count])
+            return [row[0] for row in cursor.fetchall()]
+        cursor.execute(f"UPDATE {NAME} SET last = last + %s RETURNING last", [count])  # noqa: S608 - our own table
+        [last] = cursor.fetchone()
+        return list(range(last - count + 1, last + 1))
