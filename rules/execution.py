@@ -21,6 +21,7 @@ from integrations.errors import IntegrationError, Permanent, RateLimited, Transi
 from integrations.models import Integration
 from integrations.specs import Result
 from rules import claims, workers
+from rules.late import Standing, standing_of
 from rules.models import Attempt, AttemptStatus, Run, RunStatus, Step, StepContent, StepStatus
 from rules.preparing import Prepared, fail_claimed, prepare
 from rules.pump import Job, Pump
@@ -242,8 +243,8 @@ def _settle(pairs: Sequence[tuple[Job, Outcome]]) -> None:
             sending: _Sending = job.work
             attempts.append(_attempt_row(sending, outcome))
             row = settlement.steps.get(sending.prepared.step.pk)
-            if row is not None and _still_speaks_for(row, sending):
-                _decide(settlement, row, sending.prepared, outcome)
+            if row is not None:
+                _apply(settlement, row, sending, outcome)
             _count(settlement, sending.prepared, outcome)
         write_rows(attempts, ("status", "duration_ms", "status_code", "error_class", "error"))
         health.note_outcomes(
@@ -256,16 +257,23 @@ def _settle(pairs: Sequence[tuple[Job, Outcome]]) -> None:
         settlement.close()
 
 
-def _still_speaks_for(row: Step, sending: _Sending) -> bool:
-    """Return whether an outcome decides its step.
+def _apply(settlement: Settlement, row: Step, sending: _Sending, outcome: Outcome) -> None:
+    """Let the step be what the outcome says, as far as it still says anything."""
+    prepared = sending.prepared
+    standing = standing_of(row, fence=prepared.step.fence, number=sending.number, has_succeeded=_has_succeeded(outcome))
+    if standing == Standing.DECIDES:
+        _decide(settlement, row, prepared, outcome)
+    elif standing == Standing.CORRECTS and outcome.result is not None and outcome.error is None:
+        # Whoever has claimed it to repeat the call finds its fence moved on and sends nothing.
+        row.fence += 1
+        settlement.succeed_late(row, prepared.output_of(outcome.result), prepared.warnings)
+    elif standing == Standing.CORRECTS and row.status == StepStatus.FAILED and not isinstance(outcome.error, Uncertain):
+        error = outcome.error or Permanent("The action gave no answer.")
+        settlement.fail(row, type(error).__name__, prepared.mask_text(error.message))
 
-    It does while the step is still this call's. It also does, late, when the step rests for want of exactly this
-    outcome and nobody has begun another attempt.
-    """
-    if row.fence == sending.prepared.step.fence and row.sending_since is not None:
-        return True
-    rests = row.status == StepStatus.UNCERTAIN or (row.status == StepStatus.WAITING and row.repeats_uncertain)
-    return rests and row.attempts_made == sending.number and row.worker_id is None
+
+def _has_succeeded(outcome: Outcome) -> bool:
+    return outcome.error is None and outcome.result is not None
 
 
 def _attempt_row(sending: _Sending, outcome: Outcome) -> Attempt:

@@ -121,11 +121,7 @@ def _go_on_from(settlement: Settlement, failed: Step) -> None:
     run = settlement.runs[failed.run_id]
     run.cancel_requested_at = None
     settlement.restart(failed)
-    for step in settlement.steps.values():
-        # Whatever comes after the failed step never had its turn: the run ended, or somebody cancelled it.
-        has_not_run = step.status in (StepStatus.SKIPPED, StepStatus.CANCELLED)
-        if step.run_id == run.pk and step.position > failed.position and has_not_run:
-            settlement.reset(step)
+    settlement.give_turns_after(failed)
 
 
 def _in_order(settlement: Settlement) -> list[Step]:

@@ -23,6 +23,8 @@ from supportops.tenancy.scope import working_for
 log = structlog.get_logger()
 
 _AT_ONCE = 200
+# A step that goes on keeps the deadline of the wait it came from, and does not end by it.
+_WAITS = (StepStatus.WAITING, StepStatus.UNCERTAIN)
 _UNKNOWN = "The worker died during the call; whether it took effect is unknown."
 
 
@@ -49,13 +51,13 @@ def end_waits() -> int:
     """Fail steps whose wait for a person or for credentials has reached its deadline, and return how many."""
 
     def end(settlement: Settlement, step: Step) -> bool:
-        if step.deadline_at is None or step.deadline_at > settlement.now:
+        if step.deadline_at is None or step.deadline_at > settlement.now or step.status not in _WAITS:
             return False
         what = "new credentials" if step.waits_for == "credentials" else "a person's decision"
         settlement.fail(step, step.error_class or "Expired", f"Nobody gave {what} in time. {step.error}")
         return True
 
-    over = Step.across_organizations.filter(deadline_at__lte=clock.now()).exclude(status=StepStatus.RUNNING)
+    over = Step.across_organizations.filter(deadline_at__lte=clock.now(), status__in=_WAITS)
     return _settle_each(over, end)
 
 
@@ -65,7 +67,7 @@ def resume_with_credentials() -> int:
     def resume(settlement: Settlement, step: Step) -> bool:
         if step.status != StepStatus.WAITING or step.waits_for != "credentials":
             return False
-        settlement.restart(step)
+        settlement.resume(step)
         return True
 
     waiting = Step.across_organizations.filter(

@@ -76,6 +76,16 @@ class Settlement:
         self._end(step, StepStatus.SUCCEEDED)
         self.keep(step, output=output, warnings=list(warnings))
 
+    def succeed_late(self, step: Step, output: Any, warnings: Collection[str] = ()) -> None:
+        """The step did what it should, though it had been ended, or given up for unknown, without that word.
+
+        What was skipped because it failed gets its turn; after a cancellation nothing does.
+        """
+        had_failed = step.status == StepStatus.FAILED
+        self.succeed(step, output, warnings)
+        if had_failed and self.runs[step.run_id].cancel_requested_at is None:
+            self.give_turns_after(step)
+
     def skip(self, step: Step, reason: str) -> None:
         """The step need not do anything, and why."""
         self._end(step, StepStatus.SKIPPED)
@@ -113,12 +123,13 @@ class Settlement:
         self._release(step)
         if isinstance(move, RetryAt):
             step.status, step.waits_for, step.due_at = StepStatus.WAITING, "retry", move.at
+            step.deadline_at = None
         elif isinstance(move, Hold):
             step.status, step.waits_for = StepStatus.UNCERTAIN, "person"
             step.deadline_at = self.now + UNCERTAIN_WAIT
         elif isinstance(move, AwaitCredentials):
             step.status, step.waits_for = StepStatus.WAITING, "credentials"
-            # The first refusal starts the wait; being refused again does not prolong it.
+            # The first refusal starts the wait; being refused again, by new credentials too, does not prolong it.
             step.deadline_at = step.deadline_at or self.now + CREDENTIALS_WAIT
         self._note(step)
 
@@ -129,6 +140,19 @@ class Settlement:
         step.error = step.error_class = ""
         step.is_dead_letter, step.attempts_before, step.finished_at = False, step.attempts_made, None
         self._note(step)
+
+    def resume(self, step: Step) -> None:
+        """Have a step that waited for credentials done again. Its deadline stays, should they be refused once more."""
+        deadline_at = step.deadline_at
+        self.restart(step)
+        step.deadline_at = deadline_at
+
+    def give_turns_after(self, step: Step) -> None:
+        """Put back what comes after `step` in its run and never had its turn: the run ended, or was cancelled."""
+        for later in self.steps.values():
+            has_not_run = later.status in (StepStatus.SKIPPED, StepStatus.CANCELLED)
+            if later.run_id == step.run_id and later.position > step.position and has_not_run:
+                self.reset(later)
 
     def reset(self, step: Step) -> None:
         """Put a step that never began, or was skipped with its run, back to where it waits for others."""
@@ -164,8 +188,8 @@ class Settlement:
             wake.perform_in(seconds)
 
     def _move_on(self, run: Run) -> bool:
-        """Start, skip and set the run's status. Returns whether the run has just ended."""
-        had_ended = run.status in RUN_ENDED
+        """Start, skip and set the run's status. Returns whether it has just ended, or otherwise than before."""
+        before = run.status
         steps = sorted((s for s in self.steps.values() if s.run_id == run.pk), key=lambda step: step.position)
         by_name = {step.name: step for step in steps}
         states = [
@@ -184,10 +208,11 @@ class Settlement:
         if run.status not in RUN_ENDED:
             run.finished_at, run.reason = None, ""
             return False
-        if not had_ended:
-            run.finished_at = self.now
-            run.reason = next((f"{s.name}: {s.error}"[:500] for s in steps if s.is_dead_letter), "")
-        return not had_ended
+        run.reason = next((f"{s.name}: {s.error}"[:500] for s in steps if s.is_dead_letter), "")
+        if run.status == before:
+            return False
+        run.finished_at = self.now
+        return True
 
     def _write_contents(self) -> None:
         if not self._contents:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from integrations import lifecycle
 from rules import execution, recovery, workers
 from rules.execution import StepSource
 from rules.models import Step, Worker
@@ -108,3 +109,44 @@ def test_only_workers_that_hold_nothing_are_forgotten(desk: Desk) -> None:
         recovery.recover_steps()
         recovery.forget_workers()
         assert Worker.objects.count() == 0
+
+
+# --- waits --------------------------------------------------------------------------------------------------------
+def new_key(desk: Desk, key: str) -> None:
+    with working_for(desk.organization):
+        lifecycle.change(desk.integration("freshdesk"), credentials={"api_key": key * 20})
+
+
+def test_credentials_that_are_refused_again_do_not_begin_the_three_days_anew(desk: Desk) -> None:
+    desk.platform.on("POST", NOTES, {"code": "invalid_credentials"}, status=401)
+    desk.rule(NOTE)
+    desk.ticket()
+    desk.perform()
+    deadline_at = desk.step("note").deadline_at
+    for days, key in ((1, "m"), (2, "n")):
+        with clock.moved(timedelta(days=days)):
+            new_key(desk, key)
+            assert recovery.resume_with_credentials() == 1
+            desk.perform()
+    step = desk.step("note")
+    assert (step.status, step.waits_for, step.deadline_at) == ("waiting", "credentials", deadline_at)
+    with clock.moved(timedelta(hours=73)):
+        assert recovery.end_waits() == 1
+    assert (desk.step("note").is_dead_letter, desk.run.status) == (True, "failed")
+
+
+def test_a_step_that_goes_on_does_not_end_by_the_wait_it_came_from(desk: Desk) -> None:
+    desk.platform.on("POST", NOTES, {"code": "invalid_credentials"}, status=401)
+    desk.rule(NOTE)
+    desk.ticket()
+    desk.perform()
+    new_key(desk, "m")
+    assert recovery.resume_with_credentials() == 1
+    with clock.moved(timedelta(hours=73)):
+        assert recovery.end_waits() == 0
+        # Down for a while: from now on it waits for the platform, and not for a person.
+        desk.platform.on("POST", NOTES, {}, status=503)
+        desk.perform()
+        step = desk.step("note")
+        assert (step.status, step.waits_for, step.deadline_at) == ("waiting", "retry", None)
+        assert recovery.end_waits() == 0
