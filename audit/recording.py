@@ -97,7 +97,7 @@ def _refuse_outside_of_transaction() -> None:
 
 # --- what is acted on -----------------------------------------------------------------------------------------
 
-_NAMES = {"ApiToken": "token", "Membership": "member"}
+_NAMES = {"ApiToken": "token", "Membership": "member", "StoredFile": "file"}
 
 
 def resource_type_of(model: "type[models.Model] | models.Model") -> str:

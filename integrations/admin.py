@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
-from integrations import health, lifecycle, registry, usage
+from integrations import file_admin, health, lifecycle, registry, usage
 from integrations.admin_forms import IntegrationForms
 from integrations.base import BaseIntegration
 from integrations.catalogue import setup_text
@@ -21,6 +21,8 @@ from supportops.tenancy.admin import may
 from supportops.tenancy.pages import Page, PagedAdmin
 from supportops.tenancy.roles import Permission
 from supportops.tenancy.templatetags.admin_parts import badge
+
+__all__ = ["IntegrationAdmin", "file_admin"]
 
 _FORM = "admin/integrations/integration/form.html"
 

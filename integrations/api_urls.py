@@ -1,10 +1,12 @@
 """The API's addresses for integrations and the catalogue, relative to /api/."""
 
 from integrations.api import IntegrationViewSet, PlatformsView, PlatformView, UnsavedTestView
+from integrations.api_files import FileViewSet
 from supportops.api.routers import Router, address
 
 router = Router()
 router.register("integrations", IntegrationViewSet, basename="integration")
+router.register("files", FileViewSet, basename="file")
 
 urlpatterns = [
     address("platforms", PlatformsView.as_view(), "platforms"),

@@ -29,9 +29,10 @@ from integrations.credentials import (
 )
 from integrations.endpoints import NewSecret
 from integrations.errors import IntegrationError, masked
+from integrations.files import files_for
 from integrations.models import Endpoint, Integration, IntegrationHealth
 from integrations.parameters import explained
-from integrations.specs import Account, Action, Call, Result
+from integrations.specs import Account, Action, Call, File, Result
 from supportops import clock
 from supportops.ids import new_id
 from supportops.redaction import secrets_named_in
@@ -208,7 +209,7 @@ def execute(row: Integration, action: str, parameters: Mapping[str, Any]) -> Res
     error: IntegrationError | None = None
     result = Result(False)
     try:
-        instance = connect(row, call=_call(row, action))
+        instance = connect(row, call=_call(row, action, files_for(data)))
         if action == "test_connection":
             result = instance.call_handler("test_connection")
         else:
@@ -406,12 +407,13 @@ def _tested(make: Any) -> tuple[dict[str, Any], IntegrationError | None, Account
     return answer, error, account if result.success else None
 
 
-def _call(row: Integration, action: str) -> Call:
+def _call(row: Integration, action: str, files: Mapping[str, File] | None = None) -> Call:
     return Call(
         organization_id=str(row.organization_id),
         integration_id=str(row.pk),
         action=action,
         idempotency_key=str(new_id()),
+        files=files or {},
     )
 
 

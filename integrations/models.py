@@ -1,4 +1,4 @@
-"""An organization's accounts on platforms, the addresses given to those platforms, and their use by hour."""
+"""An organization's accounts on platforms, the addresses given to those platforms, their use by hour, and its files."""
 
 from django.db import models
 
@@ -141,3 +141,28 @@ class UsageHour(OrganizationOwned):
             # The present hour of everybody, for the operator's figures.
             models.Index(fields=["hour"], name="usage_of_hour"),
         ]
+
+
+class StoredFile(OrganizationOwned):
+    """A file that actions send: uploaded by a person, named in parameters."""
+
+    name = models.CharField(max_length=255)
+    content_type = models.CharField(max_length=120)
+    size = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    created_by = models.CharField(max_length=254, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["organization", "name"], name="one_file_per_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class StoredFileContent(models.Model):
+    """The bytes of a file, apart from what lists read."""
+
+    file = models.OneToOneField(StoredFile, on_delete=models.CASCADE, primary_key=True, related_name="content")
+    raw = models.BinaryField()

@@ -21,8 +21,9 @@ from integrations.base import BaseIntegration
 from integrations.connecting import connect_with
 from integrations.credentials import open_credentials, secret_values
 from integrations.errors import IntegrationError, Transient, Uncertain
+from integrations.files import files_for
 from integrations.models import Integration
-from integrations.specs import ActionSpec, Call, Result
+from integrations.specs import ActionSpec, Call, File, Result
 from rules.claims import Claimed
 from rules.compiled import CompiledRule, CompiledStep, compiled_version
 from rules.context import outcome_of, roots_for
@@ -56,6 +57,7 @@ class Prepared:
     shown_parameters: Any
     buckets: Sequence[limits.Bucket] = ()
     warnings: Sequence[str] = ()
+    files: Mapping[str, File] = field(default_factory=dict, repr=False)
     number: int = 0
     _connect: Callable[[Call], BaseIntegration] | None = None
     _instance: BaseIntegration | None = field(default=None, repr=False)
@@ -73,6 +75,7 @@ class Prepared:
                 attempt=self.number,
                 deadline=self.compiled.timeout,
                 trace_id=self.step.run.trace_id,
+                files=self.files,
             )
         )
         if self.step.repeats_uncertain and self.spec.find_earlier:
@@ -268,6 +271,8 @@ class _Batch:
             redactor=redactor,
             shown_parameters=shown,
             warnings=[redactor.text(warning) for warning in warnings],
+            # Read here, in the thread that may use the database.
+            files=files_for(data),
         )
         prepared._connect = self._connector(connector, integration)
         self._wait_for_platform(prepared, integration)

@@ -53,7 +53,10 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Audit log", "fact_check", "admin:audit_auditentry_changelist"),
         ]
         groups.append(_group("History", history))
-        own = [("Environments", "layers", "admin:tenancy_environment_changelist")]
+        own = [
+            ("Environments", "layers", "admin:tenancy_environment_changelist"),
+            ("Files", "attach_file", "admin:integrations_storedfile_changelist"),
+        ]
         if may(request, Permission.ADMIN):
             own += [
                 ("Members", "group", "admin:tenancy_membership_changelist"),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from integrations import lifecycle
+from integrations import files, lifecycle
 from integrations.models import Endpoint, Integration
 from rules import authoring
 from rules.models import (
@@ -78,6 +78,7 @@ def make_history(tenant: Tenant) -> History:
         slack, _, _ = lifecycle.create(
             platform="slack", name=f"{mark} Slack", credentials={"bot_token": f"xoxb-{mark}-canary-2"}
         )
+        files.create_file(f"{mark}.txt", b"notes")
         assert endpoint is not None and secret.text is not None
         rule, _ = authoring.create(urgent_document(mark), author=f"{mark}-author")
         authoring.change(rule, {**urgent_document(mark), "late": "skip"}, author=f"{mark}-author")

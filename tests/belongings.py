@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.files.base import ContentFile
 from django.test import Client
 
 from rules.execution import StepSource
@@ -32,6 +33,7 @@ class Belongings:
     token: str
     member: str
     environment: str
+    file: str
 
 
 def make_belongings(tenant: Tenant, platform: FakePlatform) -> Belongings:
@@ -78,12 +80,21 @@ def make_belongings(tenant: Tenant, platform: FakePlatform) -> Belongings:
         token=token["id"],
         member=api.get("/api/members/").json()["results"][0]["id"],
         environment=environment["id"],
+        file=upload(api, f"{slug}'s notes.txt", b"notes")["id"],
     )
 
 
 def created(api: Any, address: str, body: dict[str, Any]) -> dict[str, Any]:
     """Return the answer to a POST that creates."""
     response = api.post(address, body, format="json")
+    assert response.status_code == 201, response.content
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def upload(api: Any, filename: str, content: bytes, **fields: Any) -> dict[str, Any]:
+    """Return the answer to the upload of a file."""
+    response = api.post("/api/files/", {"file": ContentFile(content, filename), **fields}, format="multipart")
     assert response.status_code == 201, response.content
     answer: dict[str, Any] = response.json()
     return answer

@@ -70,6 +70,12 @@ ROUTES: dict[str, str] = {
     "POST /api/integrations/{pk}/rotate-secret/": "write",
     "GET /api/integrations/{pk}/stats/": "read",
     "POST /api/integrations/{pk}/test/": "execute",
+    # what an organization keeps besides
+    "GET /api/files/": "read",
+    "POST /api/files/": "write",
+    "GET /api/files/{pk}/": "read",
+    "DELETE /api/files/{pk}/": "write",
+    "GET /api/files/{pk}/content/": "read",
     # rules and what came of them
     "POST /api/rules/test/": "execute",
     "GET /api/rules/": "read",
@@ -103,6 +109,7 @@ ADMIN_PAGES: dict[str, tuple[str | None, str | None, str | None, str | None]] = 
     "people.ApiToken": ("admin", "admin", "admin", "admin"),
     "audit.AuditEntry": ("read", None, None, None),
     "integrations.Integration": ("read", "write", "write", "write"),
+    "integrations.StoredFile": ("read", "write", None, "write"),
     "rules.Rule": ("read", "write", "write", "write"),
     "rules.Run": ("read", None, None, None),
     "webhooks.Delivery": ("read", None, None, None),

@@ -8,6 +8,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.urls import reverse
 
+from integrations.models import StoredFile
 from supportops.people.models import ApiToken
 from supportops.tenancy.models import Environment, Membership
 from supportops.tenancy.owned import OrganizationOwned
@@ -40,7 +41,7 @@ def rows_of(history: History) -> list[Any]:
     """Return a row of every model that has a page."""
     with working_for(history.tenant.organization):
         entry = apps.get_model("audit", "AuditEntry").objects.first()
-        own = [model.objects.first() for model in (Membership, ApiToken, Environment)]
+        own = [model.objects.first() for model in (Membership, ApiToken, Environment, StoredFile)]
     return [
         history.freshdesk,
         history.rule,

@@ -34,6 +34,7 @@ OBJECTS = {
     "/api/tokens/{pk}": "token",
     "/api/members/{pk}": "member",
     "/api/environments/{pk}": "environment",
+    "/api/files/{pk}": "file",
 }
 # Everybody's: the catalogue, where platforms send to (a signature decides), one-time addresses of people.
 SHARED = ("/api/platforms/{key}/", "/api/webhooks/{platform}/", "/people/")
@@ -67,6 +68,7 @@ LISTED = {
     "/api/tokens/": "token",
     "/api/members/": "member",
     "/api/environments/": "environment",
+    "/api/files/": "file",
 }
 FILTERS = [
     ("/api/deliveries/", "integration", "helpdesk"),
