@@ -27,8 +27,8 @@ from integrations.endpoints import address_of
 from integrations.errors import CredentialsRejected, IntegrationError, Permanent, Transient, Uncertain, masked
 from integrations.specs import Call, Event, WebhookRequest
 from rules import claims, workers
-from rules.models import Run, Step
 from rules.planning import Incoming, Planned, plan
+from rules.provenance import provenance_of
 from rules.pump import Job, Pump
 from rules.retry import RetryPolicy, backoff
 from supportops import clock, odd_json
@@ -322,7 +322,7 @@ def _incoming(item: _Parsed) -> list[Incoming]:
     environment = integration.environment.name if integration and integration.environment else ""
     found = []
     for position, event in enumerate(item.events):
-        depth, provenance = _provenance(event, integration)
+        provenance = provenance_of(event, integration, delivery.received_at)
         found.append(
             Incoming(
                 event=event,
@@ -333,8 +333,8 @@ def _incoming(item: _Parsed) -> list[Incoming]:
                 environment=environment,
                 delivery_id=delivery.pk,
                 trace_id=delivery.trace_id,
-                depth=depth,
-                provenance=provenance,
+                depth=provenance.depth,
+                provenance=provenance.known,
             )
         )
     return found
@@ -352,25 +352,6 @@ def _event_key(item: _Parsed, event: Event, position: int) -> str:
     else:
         parts = ("place", str(item.delivery.pk), str(position), event.type)
     return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()
-
-
-def _provenance(event: Event, integration: Any) -> tuple[int, dict[str, Any] | None]:
-    """Return how many of our own steps led to an event, and what we know of that."""
-    is_ours = bool(event.actor_id and integration and integration.actor_id == event.actor_id)
-    step_id = _step_of_marker(event.marker)
-    if step_id is not None:
-        depth = Run.objects.filter(steps__pk=step_id).values_list("depth", flat=True).first()
-        if depth is not None:
-            return depth + 1, {"step": str(step_id), "actor": event.actor_id}
-    return (1, {"actor": event.actor_id}) if is_ours else (0, None)
-
-
-def _step_of_marker(marker: str | None) -> uuid.UUID | None:
-    try:
-        step_id = uuid.UUID(marker) if marker else None
-    except ValueError:
-        return None
-    return step_id if step_id and Step.objects.filter(pk=step_id).exists() else None
 
 
 def _put_back(delivery: Delivery, until: Any) -> None:

@@ -178,7 +178,7 @@ class Step(OrganizationOwned):
     queue = models.CharField(max_length=20, default="work")
     platform = models.CharField(max_length=63, blank=True)
     action = models.CharField(max_length=80)
-    integration = LinkWithin(Integration, on_delete=models.SET_NULL, null=True, related_name="+")
+    integration = LinkWithin(Integration, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
     status = models.CharField(max_length=12, choices=StepStatus.choices, default=StepStatus.PENDING)
     # May be claimed from then on; null while it waits for another step, for a person, or has ended.
     due_at = models.DateTimeField(null=True)
@@ -220,6 +220,12 @@ class Step(OrganizationOwned):
                 fields=["organization", "-id"],
                 name="step_dead_letters",
                 condition=models.Q(is_dead_letter=True),
+            ),
+            # What we did lately in an account: where an event of our own came from. Also the path of its deletion.
+            models.Index(
+                fields=["integration", "-id"],
+                name="step_by_integration",
+                condition=models.Q(integration__isnull=False),
             ),
             models.Index(
                 fields=["integration", "waits_for"],

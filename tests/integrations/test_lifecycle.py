@@ -3,7 +3,12 @@
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
+from integrations import lifecycle
+from integrations.models import Integration
+from supportops.tenancy.scope import working_for
 from tests.builders import World
 
 pytestmark = pytest.mark.django_db
@@ -51,3 +56,21 @@ def test_credentials_that_do_not_fit_are_named_and_not_repeated(world: World) ->
     answer = world.ada.api.post("/api/integrations/", body, format="json")
     assert ("credentials.api_key", "'api_key' is required.") in errors(answer)
     assert b"s3cret-text" not in answer.content
+
+
+def test_deleting_an_integration_walks_through_no_table_of_the_history(world: World) -> None:
+    """However long the history, each statement finds its rows along an index."""
+    with working_for(world.ada.organization), transaction.atomic(), CaptureQueriesContext(connection) as queries:
+        lifecycle.create(platform="slack", name="Chat", credentials={"bot_token": "xoxb-1234567890-abcdef"})
+        lifecycle.delete(Integration.objects.get())
+    statements = [query["sql"] for query in queries if query["sql"].startswith(("UPDATE", "DELETE"))]
+    tables = {sql.split('"')[1]: sql for sql in statements}
+    assert {"rules_step", "rules_event", "webhooks_delivery"} <= set(tables)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # On small tables it would take the walk all the same.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        for table, sql in tables.items():
+            cursor.execute(f"EXPLAIN {'QUERY PLAN ' if connection.vendor == 'sqlite' else ''}{sql}")
+            plan = "\n".join(str(row) for row in cursor.fetchall())
+            assert "Seq Scan" not in plan and "SCAN" not in plan, f"{table}: {plan}"
