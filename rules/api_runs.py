@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from rules import interventions
+from rules.document import RuleDocument
 from rules.models import Attempt, Run, RunContent, RunStatus, Step, StepContent
 from rules.models.history import RUN_ENDED
 from supportops.api.errors import ApiProblem, Conflict
@@ -101,16 +102,23 @@ def run_as_dict(run_id: uuid.UUID) -> dict[str, Any]:
             }
         )
     inputs = RunContent.objects.filter(pk=run.pk).first()
+    needs = RuleDocument.model_validate(run.version.document).graph().needs
     return {
         **RunSummarySerializer(run).data,
         "inputs": inputs.inputs if inputs else {},
-        "steps": [_step_as_dict(step, contents.get(step.pk), attempts.get(step.pk, [])) for step in steps],
+        "steps": [
+            {
+                "id": step.name,
+                "needs": needs.get(step.name, ()),
+                **_step_as_dict(step, contents.get(step.pk), attempts.get(step.pk, [])),
+            }
+            for step in steps
+        ],
     }
 
 
 def _step_as_dict(step: Step, content: StepContent | None, attempts: list[dict[str, Any]]) -> dict[str, Any]:
     return {
-        "id": step.name,
         "platform": step.platform or None,
         "action": step.action,
         "status": step.status,

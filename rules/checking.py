@@ -20,6 +20,7 @@ from rules.catalogue import Catalogue
 from rules.conditions import ConditionErrors, compile_conditions, doubts
 from rules.document import RuleDocument, StepDocument
 from rules.expressions import ExpressionError, Roots, compile_condition, compile_template, has_expression
+from rules.flow import Graph, cycle_in
 from rules.inputs import fits
 from rules.problems import Problem
 from rules.rendering import check_hosts
@@ -79,11 +80,32 @@ class _Checker:
         if not steps:
             self._problem("actions", "required", "A rule needs at least one step in `actions` (or `steps`).")
         names = [name for name, _ in steps]
+        graph = self.document.graph()
         for place, (name, step) in enumerate(steps):
             at = f"{self.list_name}.{place}"
             if names.index(name) != place:
                 self._problem(f"{at}.id", "not_unique", f"Another step has the id '{name}'. Ids are unique in a rule.")
-            self._step(at, step, names[:place], names[place:])
+            self._needs(at, name, step, names)
+            later = graph.after(name) | {name}
+            # Steps of other branches may have run by then; those that wait for this one never have.
+            before = [other for other in names if other not in later]
+            self._step(at, step, before, [other for other in names if other in later])
+        self._cycle(graph, names)
+
+    def _needs(self, at: str, name: str, step: StepDocument, names: Sequence[str]) -> None:
+        for place, wanted in enumerate(step.needs or ()):
+            where = f"{at}.needs.{place}"
+            if wanted == name:
+                self._problem(where, "cycle", f"The step '{name}' cannot wait for itself.")
+            elif wanted not in names:
+                self._problem(where, "unknown_step", f"There is no step '{wanted}'{_near(wanted, names)}.")
+
+    def _cycle(self, graph: Graph, names: Sequence[str]) -> None:
+        cycle = cycle_in(graph)
+        if len(set(cycle)) > 1:
+            place = min(names.index(name) for name in cycle if name in graph.named and name in names)
+            way = " → ".join(cycle)
+            self._problem(f"{self.list_name}.{place}.needs", "cycle", f"These steps wait for each other: {way}.")
 
     # --- trigger ----------------------------------------------------------------------------------------------
     def _trigger(self) -> None:
@@ -157,7 +179,6 @@ class _Checker:
         )
         if step.condition_text is not None:
             self._expression(f"{at}.condition", lambda: compile_condition(step.condition_text or "", roots))
-        self._needs(at, step, before, after)
         compiles = len(self.problems)
         for path, text in _texts(step.parameters, ()):
             where = ".".join((f"{at}.parameters", *map(str, path)))
@@ -194,14 +215,6 @@ class _Checker:
                 self._problem(f"{at}.platform", "unknown_platform", error.message)
                 return
         self._problem(f"{at}.action", "unknown_action", error.message)
-
-    def _needs(self, at: str, step: StepDocument, before: Sequence[str], after: Sequence[str]) -> None:
-        for place, name in enumerate(step.needs or ()):
-            where = f"{at}.needs.{place}"
-            if name in after:
-                self._problem(where, "later_step", f"'{name}' comes at or after this step: a step needs earlier ones.")
-            elif name not in before:
-                self._problem(where, "unknown_step", f"There is no step '{name}'{_near(name, before)}.")
 
     def _step_integration(self, at: str, step: StepDocument, connector: type[BaseIntegration]) -> None:
         if step.integration is not None:
@@ -349,9 +362,6 @@ def _not_yet(typed: Mapping[str, Any]) -> Iterator[Problem]:
             if step.get("action") in _LATER_ACTIONS and not step.get("platform"):
                 detail = f"'{step['action']}' is not available yet: scripts need a sandbox that is not there."
                 yield Problem(f"{name}.{place}.action", "not_available", detail)
-            if step.get("needs"):
-                detail = "`needs` is not available yet: steps run one after the other, in the order of the list."
-                yield Problem(f"{name}.{place}.needs", "not_available", detail)
 
 
 def _shape_problem(item: Any, typed: Any) -> Problem:

@@ -8,7 +8,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +22,7 @@ from rules.checking import schema_of, subject_of
 from rules.conditions import compile_conditions
 from rules.document import RuleDocument
 from rules.expressions import Condition, compile_condition
-from rules.flow import needs_in_sequence
+from rules.flow import Graph
 from rules.index import IndexedRule, RuleIndex
 from rules.models import RuleVersion
 from rules.nodes import Node
@@ -57,7 +57,7 @@ class CompiledRule:
     document: RuleDocument
     node: Node
     steps: tuple[CompiledStep, ...]
-    needs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    graph: Graph
 
     @cached_property
     def _by_name(self) -> dict[str, CompiledStep]:
@@ -155,7 +155,7 @@ def compile_rule(rule_id: uuid.UUID, version_id: uuid.UUID, typed: dict[str, Any
         document=document,
         node=_conditions(document),
         steps=steps,
-        needs=needs_in_sequence([step.name for step in steps]),
+        graph=document.graph(),
     )
 
 

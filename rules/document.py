@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from rules.flow import Graph, graph_of
 from rules.retry import RetryPolicy
 
 MOST_STEPS = 100
@@ -133,3 +134,7 @@ class RuleDocument(_Part):
         """Return the steps with their ids; those without one are `step-1`, `step-2`, ... by position."""
         steps = self.steps if self.steps is not None else self.actions or []
         return [(step.id or f"step-{place}", step) for place, step in enumerate(steps, 1)]
+
+    def graph(self) -> Graph:
+        """Return which steps wait for which others."""
+        return graph_of((name, step.needs) for name, step in self.named_steps())

@@ -76,7 +76,9 @@ def retry_run(run_id: uuid.UUID) -> Run:
         failed = [step for step in _in_order(settlement) if step.status == StepStatus.FAILED and step.is_dead_letter]
         if not failed:
             raise NotPossible(f"No step of this run failed: the run is {run.status}.")
-        _go_on_from(settlement, failed[0])
+        # Branches side by side may have failed together; each of them would end the run again.
+        for step in failed:
+            _go_on_from(settlement, step)
         record("run.retried", run, changes={"step": failed[0].name})
         settlement.close()
     return run

@@ -240,7 +240,7 @@ def steps_of(run: Run, rule: CompiledRule, now: datetime) -> list[Step]:
             name=step.name,
             platform=step.platform,
             action=step.action,
-            due_at=None if rule.needs[step.name] else now,
+            due_at=None if rule.graph.needs[step.name] else now,
         )
         for position, step in enumerate(rule.steps)
     ]

@@ -6,7 +6,7 @@ in the scope of one organization, with the runs locked first and their steps aft
 """
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from integrations.errors import Uncertain
 from integrations.usage import Tally
 from rules import wake
 from rules.compiled import compiled_version
-from rules.flow import StepState, needs_in_sequence, next_moves
+from rules.flow import Graph, StepState, in_sequence, next_moves
 from rules.models import Run, RunStatus, Step, StepContent, StepStatus
 from rules.models.history import RUN_ENDED, STEP_ENDED
 from rules.retry import AwaitCredentials, Bury, Hold, Move, RetryAt
@@ -53,6 +53,9 @@ _STEP_FIELDS = (
     "finished_at",
 )
 _RUN_FIELDS = ("status", "reason", "started_at", "finished_at", "cancel_requested_at")
+
+_ENDED_BEFORE = "The run ended before this step."
+_NOT_TAKEN = "Every step that this one needs was skipped."
 
 
 class Settlement:
@@ -148,11 +151,14 @@ class Settlement:
         step.deadline_at = deadline_at
 
     def give_turns_after(self, step: Step) -> None:
-        """Put back what comes after `step` in its run and never had its turn: the run ended, or was cancelled."""
-        for later in self.steps.values():
-            has_not_run = later.status in (StepStatus.SKIPPED, StepStatus.CANCELLED)
-            if later.run_id == step.run_id and later.position > step.position and has_not_run:
-                self.reset(later)
+        """Put back what never had its turn because the run ended or was cancelled, and what comes after `step`."""
+        run = self.runs[step.run_id]
+        in_run = [other for other in self.steps.values() if other.run_id == run.pk]
+        after = self._graph(run, in_run).after(step.name)
+        for other in in_run:
+            was_skipped = other.status == StepStatus.SKIPPED and (other.name in after or other.error == _ENDED_BEFORE)
+            if was_skipped or other.status == StepStatus.CANCELLED:
+                self.reset(other)
 
     def reset(self, step: Step) -> None:
         """Put a step that never began, or was skipped with its run, back to where it waits for others."""
@@ -196,12 +202,12 @@ class Settlement:
             StepState(s.name, s.status, ends_run=s.is_dead_letter, is_claimable=bool(s.due_at or s.worker_id))
             for s in steps
         ]
-        moves = next_moves(self._needs(run, steps), states, is_cancelled=run.cancel_requested_at is not None)
+        moves = next_moves(self._graph(run, steps), states, is_cancelled=run.cancel_requested_at is not None)
         for name in moves.start:
             by_name[name].due_at = self.now
             self._note(by_name[name])
         for name in moves.skip:
-            self.skip(by_name[name], "The run ended before this step.")
+            self.skip(by_name[name], _NOT_TAKEN if moves.run_goes_on else _ENDED_BEFORE)
         if run.started_at is None and any(step.started_at for step in steps):
             run.started_at = self.now
         run.status = moves.run_status
@@ -268,14 +274,14 @@ class Settlement:
                 self.tally.add(("rule", run.rule_id), counter)
 
     # --- small parts ------------------------------------------------------------------------------------------
-    def _needs(self, run: Run, steps: Sequence[Step]) -> Mapping[str, Sequence[str]]:
+    def _graph(self, run: Run, steps: Sequence[Step]) -> Graph:
         try:
-            return compiled_version(run.version_id).needs
+            return compiled_version(run.version_id).graph
         except (OperationalError, InterfaceError):
             raise
         except Exception:  # a version that can no longer be read must still come to its end
             log.exception("version.not_compiled", run=str(run.pk))
-            return needs_in_sequence([step.name for step in steps])
+            return in_sequence(step.name for step in steps)
 
     def _goes_on(self, step: Step) -> bool:
         try:

@@ -315,7 +315,6 @@ def test_data_of_an_event_does_not_choose_where_credentials_go() -> None:
         (rule({"action": "shell_script", "parameters": {"script": "ls"}}), "actions.0.action"),
         (rule({"action": "python_script", "parameters": {}}), "actions.0.action"),
         (rule(trigger={"platform": "schedule"}), "trigger.platform"),
-        (rule({**SEND, "id": "a"}, {**SEND, "needs": ["a"]}), "actions.1.needs"),
         (rule(concurrency={"key": "ticket.id", "mode": "queued"}), "concurrency.mode"),
         (rule(gate=True), "gate"),
     ],
@@ -323,6 +322,37 @@ def test_data_of_an_event_does_not_choose_where_credentials_go() -> None:
 def test_what_comes_later_says_so(document: dict[str, Any], attr: str) -> None:
     found = problem(document)
     assert (found.attr, "not available yet" in found.detail) == (attr, True)
+
+
+# --- a graph of steps -----------------------------------------------------------------------------------------
+
+
+def test_steps_may_wait_for_any_other_step() -> None:
+    graph = rule({**SEND, "id": "a"}, {**SEND, "id": "b", "needs": ["c"]}, {**SEND, "id": "c", "needs": []}, SEND)
+    assert checked(graph).problems == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "attr", "code"),
+    [
+        ([{"id": "a"}, {"id": "b", "needs": ["x"]}], "actions.1.needs.0", "unknown_step"),
+        ([{"id": "a"}, {"id": "b", "needs": ["a", "b"]}], "actions.1.needs.1", "cycle"),
+        ([{"id": "a", "needs": ["b"]}, {"id": "b"}], "actions.0.needs", "cycle"),
+    ],
+)
+def test_needs_that_cannot_be_met_are_told(steps: list[dict[str, Any]], attr: str, code: str) -> None:
+    found = problem(rule(*({**SEND, **step} for step in steps)))
+    assert (found.attr, found.code) == (attr, code)
+
+
+def test_an_expression_may_name_another_branch_but_no_step_that_waits_for_this_one() -> None:
+    def told(of: str) -> dict[str, Any]:
+        return {**SEND, "parameters": {"channel": "#urgent", "message": f"{{{{ steps.{of}.output }}}}"}}
+
+    branches = [{**SEND, "id": "a"}, {**told("c"), "id": "b", "needs": ["a"]}, {**SEND, "id": "c", "needs": ["a"]}]
+    assert checked(rule(*branches)).problems == []
+    branches[2] = {**SEND, "id": "c", "needs": ["b"]}
+    assert problem(rule(*branches)).attr == "actions.1.parameters.message"
 
 
 # --- integrations ---------------------------------------------------------------------------------------------
