@@ -24,6 +24,7 @@ SECRETS = {
     "trello": "b1946ac92492d2347c6235b4d2611184",
     "zendesk": "n3Zq8cB2vYt0Jk4wLr6XeQ==",
     "freshdesk": "fd_9c1e7a52b0d84f6f8d7b3a1c",
+    "pagerduty": "Zk9Wq1eUSe2t8uUZxA3sJH0pQxJxjQ==",
     "webhook": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 }
 _numbers = itertools.count(1)
