@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, get_args
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Q
 from pydantic import BaseModel
 
@@ -18,6 +18,7 @@ from integrations.attachments import MOST_BYTES, FileSource, references
 from integrations.models import StoredFile, StoredFileContent
 from integrations.specs import File
 from supportops.context import current
+from supportops.tenancy.names import unless_taken
 
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -35,12 +36,9 @@ def create_file(name: str, content: bytes, content_type: str = "") -> StoredFile
     if len(content) > MOST_BYTES:
         raise ValidationError({"file": ValidationError(too_large(), "too_large")})
     with transaction.atomic():
-        try:
-            with transaction.atomic():
-                row.save(force_insert=True)
-        except IntegrityError:
-            message = f"There is a file '{row.name}' already. Names are unique: delete it first, or take another name."
-            raise ValidationError({"name": ValidationError(message, "unique")}) from None
+        message = f"There is a file '{row.name}' already. Names are unique: delete it first, or take another name."
+        with unless_taken(ValidationError({"name": ValidationError(message, "not_unique")})):
+            row.save(force_insert=True)
         StoredFileContent.objects.create(file=row, raw=content)
         record("file.created", row, changes=_shown(row))
     return row

@@ -37,6 +37,7 @@ from supportops import clock
 from supportops.ids import new_id
 from supportops.redaction import secrets_named_in
 from supportops.tenancy.models import Environment, Organization
+from supportops.tenancy.names import unless_taken
 from supportops.tenancy.scope import current_organization_id
 
 
@@ -93,7 +94,8 @@ def create(
     put_credentials(row, checked)
     wishes = _with_secret_of_credentials(connector, webhook or WebhookWishes(), checked)
     with transaction.atomic():
-        row.save(force_insert=True)
+        with unless_taken(_taken(row.name)):
+            row.save(force_insert=True)
         IntegrationHealth.objects.create(integration=row)
         endpoint, secret = _make_endpoint(row, connector, wishes)
         _touch_rules()
@@ -140,7 +142,8 @@ def change(
             webhook = _with_secret_of_credentials(connector, webhook or WebhookWishes(), credentials)
     row.updated_at = clock.now()
     with transaction.atomic():
-        row.save()
+        with unless_taken(_taken(row.name)):
+            row.save()
         if credentials is not None:
             health.new_credentials(row.pk)
         if webhook is not None:
@@ -330,10 +333,12 @@ def _free_name(name: str, own: uuid.UUID | None = None) -> str:
     if not name or len(name) > 200:
         raise Refused([Problem("name", "invalid", "The name has between 1 and 200 characters.")])
     if Integration.objects.filter(name=name).exclude(pk=own).exists():
-        raise Refused(
-            [Problem("name", "not_unique", f"There is another integration named '{name}'. Names are unique.")]
-        )
+        raise _taken(name)
     return name
+
+
+def _taken(name: str) -> Refused:
+    return Refused([Problem("name", "not_unique", f"There is another integration named '{name}'. Names are unique.")])
 
 
 def _environment(name: str | None) -> Environment | None:

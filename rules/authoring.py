@@ -14,6 +14,7 @@ from rules.problems import Problem, Refused
 from supportops import clock
 from supportops.ids import new_id
 from supportops.tenancy.models import Organization
+from supportops.tenancy.names import unless_taken
 from supportops.tenancy.scope import current_organization_id
 
 # Kept on the rule itself, outside of the versioned document.
@@ -32,7 +33,8 @@ def create(typed: Mapping[str, Any], *, author: str = "") -> tuple[Rule, list[st
             description=str(typed.get("description") or ""),
             is_enabled=bool(typed.get("enabled", True)),
         )
-        rule.save(force_insert=True)
+        with unless_taken(_taken(name)):
+            rule.save(force_insert=True)
         _add_version(rule, document, author, "created")
         record("rule.created", rule, changes={"name": name, "enabled": rule.is_enabled})
     return rule, warnings
@@ -113,8 +115,12 @@ def _free_name(name: Any, own: Rule | None = None) -> str:
         raise Refused([Problem("name", "invalid", "A rule needs a name of 1 to 200 characters.")])
     others = Rule.objects.filter(name=name.strip(), deleted_at__isnull=True)
     if (others.exclude(pk=own.pk) if own else others).exists():
-        raise Refused([Problem("name", "not_unique", f"There is another rule named '{name}'. Names are unique.")])
+        raise _taken(name)
     return name.strip()
+
+
+def _taken(name: str) -> Refused:
+    return Refused([Problem("name", "not_unique", f"There is another rule named '{name}'. Names are unique.")])
 
 
 def _add_version(rule: Rule, document: dict[str, Any], author: str, note: str) -> None:
@@ -127,5 +133,6 @@ def _add_version(rule: Rule, document: dict[str, Any], author: str, note: str) -
 
 def _save(rule: Rule) -> None:
     rule.updated_at = clock.now()
-    rule.save()
+    with unless_taken(_taken(rule.name)):
+        rule.save()
     Organization.objects.filter(pk=current_organization_id()).update(rules_version=F("rules_version") + 1)

@@ -1,10 +1,11 @@
 """Environments of an organization, each change with an audit entry. Needs the organization in scope."""
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, models, transaction
+from django.db import models, transaction
 
 from audit.recording import record
 from supportops.tenancy.models import Environment
+from supportops.tenancy.names import unless_taken
 
 DEFAULTS = ("dev", "staging", "prod")
 
@@ -57,9 +58,6 @@ def delete_environment(environment: Environment) -> None:
 
 
 def _save(environment: Environment, **options: bool) -> None:
-    try:
-        with transaction.atomic():
-            environment.save(**options)
-    except IntegrityError:
-        message = f"There is an environment '{environment.name}' already."
-        raise ValidationError({"name": ValidationError(message, "unique")}) from None
+    message = f"There is an environment '{environment.name}' already."
+    with unless_taken(ValidationError({"name": ValidationError(message, "not_unique")})):
+        environment.save(**options)

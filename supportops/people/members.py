@@ -6,11 +6,12 @@ what a browser has open must not outlive the right to see it.
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import validate_email
-from django.db import IntegrityError, models, transaction
+from django.db import models, transaction
 
 from audit.recording import Person, record
 from supportops.people.models import User
 from supportops.tenancy.models import Membership
+from supportops.tenancy.names import unless_taken
 from supportops.tenancy.roles import Role, permissions_of
 
 
@@ -25,11 +26,9 @@ def add_member(email: str, role: Role | str, *, name: str = "", by_owner: bool) 
     _refuse_to_non_owner(by_owner, role)
     with transaction.atomic():
         user, is_new = User.objects.get_or_create_by_email(email, name=name)
-        try:
-            with transaction.atomic():
-                membership: Membership = Membership.objects.create(user=user, role=role)
-        except IntegrityError:
-            raise ValidationError({"email": ValidationError("This person is a member already.", "unique")}) from None
+        refusal = ValidationError({"email": ValidationError("This person is a member already.", "not_unique")})
+        with unless_taken(refusal):
+            membership: Membership = Membership.objects.create(user=user, role=role)
         record("member.added", membership, changes={"person": _person(user), "role": role.value})
     return membership, is_new
 

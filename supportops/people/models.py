@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.utils.crypto import salted_hmac
 
 from supportops import clock
@@ -28,7 +28,11 @@ class UserManager(BaseUserManager["User"]):
         user = self.filter(email=email.lower()).first()
         if user is not None:
             return user, False
-        return self.create_user(email, name=name), True
+        try:
+            with transaction.atomic():
+                return self.create_user(email, name=name), True
+        except IntegrityError:  # somebody invited the same person at this moment
+            return self.get(email=email.lower()), False
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)

@@ -4,7 +4,7 @@ import secrets
 from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from audit.recording import record
 from supportops.people.environments import DEFAULTS
@@ -12,6 +12,7 @@ from supportops.people.members import add_member
 from supportops.people.models import User
 from supportops.people.tokens import create_token
 from supportops.tenancy.models import Environment, Organization
+from supportops.tenancy.names import unless_taken
 from supportops.tenancy.roles import SCOPES, Role
 from supportops.tenancy.scope import working_for
 
@@ -33,12 +34,9 @@ def create_organization(slug: str, name: str, owner_email: str) -> NewOrganizati
     organization = Organization(slug=slug, name=name.strip() or slug)
     organization.clean_fields()
     with transaction.atomic():
-        try:
-            with transaction.atomic():
-                organization.save(force_insert=True)
-        except IntegrityError:
-            message = f"There is an organization '{slug}' already."
-            raise ValidationError({"slug": ValidationError(message, "unique")}) from None
+        message = f"There is an organization '{slug}' already."
+        with unless_taken(ValidationError({"slug": ValidationError(message, "not_unique")})):
+            organization.save(force_insert=True)
         with working_for(organization):
             record("organization.created", organization, changes={"slug": slug, "name": organization.name})
             for position, environment in enumerate(DEFAULTS):

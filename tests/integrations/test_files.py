@@ -49,7 +49,7 @@ def test_names_are_unique_within_an_organization_and_anybodys_beyond(world: Worl
     upload(world.bo.api, "a.txt", b"2")
     again = world.ada.api.post("/api/files/", {"file": ContentFile(b"3", "a.txt")}, format="multipart")
     assert again.status_code == 400
-    assert [(e["attr"], e["code"]) for e in again.json()["errors"]] == [("name", "unique")]
+    assert [(e["attr"], e["code"]) for e in again.json()["errors"]] == [("name", "not_unique")]
     assert upload(world.ada.api, "a.txt", b"3", name="b.txt")["name"] == "b.txt"
 
 
