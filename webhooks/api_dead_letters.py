@@ -14,7 +14,7 @@ from supportops.api.pagination import NewestFirst
 from supportops.api.views import OrganizationAPIView
 from supportops.jobs.running import start as start_job
 from supportops.tenancy.roles import Permission
-from webhooks.dead_letters import Merged, StepFilters, dead_letters
+from webhooks.dead_letters import ERROR_CLASS, Merged, StepFilters, dead_letters, error_class_of
 from webhooks.models import Delivery
 
 
@@ -105,7 +105,7 @@ def _as_dict(row: Any) -> dict[str, Any]:
             "step": None,
             "platform": row.platform,
             "action": None,
-            "error_class": row.reason.split(":", 1)[0],
+            "error_class": error_class_of(row.reason),
             "error": row.reason,
             "attempts": row.attempts_made,
             "failed_at": row.processed_at,
@@ -135,9 +135,9 @@ def grouped(steps: Any, deliveries: Any) -> list[dict[str, Any]]:
         .annotate(count=Count("pk"), last_at=Max("finished_at"), example=Max("error"))
     ]
     groups += [
-        {"kind": "delivery", "action": None, "error_class": None, **row}
+        {"kind": "delivery", "action": None, **row}
         for row in deliveries.order_by()
-        .values("platform")
+        .values("platform", error_class=ERROR_CLASS)
         .annotate(count=Count("pk"), last_at=Max("processed_at"), example=Max("reason"))
     ]
     return sorted(groups, key=lambda group: -group["count"])

@@ -73,8 +73,17 @@ def test_causes_are_counted(world: World) -> None:
     groups = world.ada.api.get("/api/dead-letters/?group=cause").json()["results"]
     assert [(row["kind"], row["platform"], row["error_class"], row["count"]) for row in groups] == [
         ("step", "slack", "NotFound", 2),
-        ("delivery", "slack", None, 1),
+        ("delivery", "slack", "KeyError", 1),
     ]
+
+
+def test_a_cause_found_in_the_groups_is_a_filter_of_the_list(world: World) -> None:
+    with working_for(world.ada.organization):
+        made = {"NotFound": failed_step(1), "KeyError": failed_delivery(2)}
+    for cause, letter in made.items():
+        found = world.ada.api.get(f"/api/dead-letters/?error_class={cause}").json()["results"]
+        assert [(row["id"], row["error_class"]) for row in found] == [(letter, cause)]
+    assert world.ada.api.get("/api/dead-letters/?error_class=Key").json()["results"] == []
 
 
 def test_those_named_are_retried_and_no_others(world: World) -> None:
