@@ -17,6 +17,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
 from audit import context, redaction, vocabulary
 from audit.models import AuditEntry, AuditPerson
 from supportops import clock, odd_json
+from supportops.bulk import Row, insert_rows
 from supportops.ids import new_id
 from supportops.tenancy.scope import current_organization_id, organization_in_scope
 
@@ -82,7 +83,7 @@ def record_many(acts: Iterable[Act]) -> None:
     if mentioned:
         AuditPerson.across_organizations.bulk_create(mentioned)
     people = _people_ids({each.actor for each in prepared if each.is_person})
-    AuditEntry.across_organizations.bulk_create([each.entry(people) for each in prepared])
+    insert_rows(AuditEntry, [each.entry(people) for each in prepared])
 
 
 def _refuse_outside_of_transaction() -> None:
@@ -173,23 +174,23 @@ class _Prepared:
         self.actor = _PersonKey.of(self.organization_id, actor.type, actor.id, actor.name, ip)
         self.is_person = bool(actor.name or ip)
 
-    def entry(self, ids: dict[_PersonKey, uuid.UUID]) -> AuditEntry:
+    def entry(self, ids: dict[_PersonKey, uuid.UUID]) -> Row:
         act, acting = self.act, self.act.acting
         references = {person: {"person": str(row.id)} for person, row in self.mentioned.items()}
-        return AuditEntry(
-            id=self.id,
-            organization_id=self.organization_id,
-            at=act.at or clock.now(),
-            actor_type=self.actor.kind,
-            actor_id=self.actor.identifier,
-            person_id=ids[self.actor] if self.is_person else None,
-            action=self.action,
-            resource_type=self.resource_type[:60],
-            resource_id=self.resource_id[:100],
-            changes=_within_bounds(_storable(self.changes, references)),
-            request_id=acting.request_id[:64],
-            trace_id=(acting.trace_id if act.trace_id is None else act.trace_id)[:64],
-        )
+        return {
+            "id": self.id,
+            "organization_id": self.organization_id,
+            "at": act.at or clock.now(),
+            "actor_type": self.actor.kind,
+            "actor_id": self.actor.identifier,
+            "person_id": ids[self.actor] if self.is_person else None,
+            "action": self.action,
+            "resource_type": self.resource_type[:60],
+            "resource_id": self.resource_id[:100],
+            "changes": _within_bounds(_storable(self.changes, references)),
+            "request_id": acting.request_id[:64],
+            "trace_id": (acting.trace_id if act.trace_id is None else act.trace_id)[:64],
+        }
 
 
 # Ids of people that this process has used lately: key → (id, when to look again). Looking again now and then

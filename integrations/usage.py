@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F, Sum
+from django.db.models import Sum
 
 from integrations.models import UsageHour
 from supportops import clock
+from supportops.bulk import upsert_rows
+from supportops.ids import new_id
 from supportops.tenancy.scope import current_organization_id
 
 # Upper bounds of the histogram's buckets in milliseconds; the last one has none.
@@ -40,11 +42,24 @@ class Tally:
         self.counts[subject][latency_field(milliseconds)] += 1
 
     def write(self) -> None:
-        """Add everything to the present hour of the organization in scope, one statement per subject."""
-        hour = clock.now().replace(minute=0, second=0, microsecond=0)
+        """Add everything to the present hour of the organization in scope, with one statement."""
         # Sorted, so that two writers that share a shard cannot lock each other out.
-        for (kind, subject_id), counts in sorted(self.counts.items(), key=lambda item: str(item[0])):
-            _add(kind, subject_id, hour, counts)
+        counted = sorted(self.counts.items(), key=lambda item: str(item[0]))
+        used = sorted({name for counts in self.counts.values() for name in counts})
+        table = UsageHour._meta.db_table
+        upsert_rows(
+            UsageHour,
+            [
+                {"id": new_id(), "subject_type": kind, "subject_id": subject_id}
+                | {name: counts.get(name, 0) for name in used}
+                for (kind, subject_id), counts in counted
+            ],
+            ["organization_id", "subject_type", "subject_id", "hour", "shard"],
+            ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in used),
+            organization_id=current_organization_id(),
+            hour=clock.now().replace(minute=0, second=0, microsecond=0),
+            shard=os.getpid() % SHARDS,
+        )
         self.counts.clear()
 
 
@@ -58,18 +73,6 @@ def count(kind: str, subject_id: uuid.UUID, counter: str, by: int = 1) -> None:
 def latency_field(milliseconds: int) -> str:
     """Return the histogram's column for a call that took so long."""
     return next((f"le_{bound}" for bound in BUCKETS if milliseconds <= bound), "le_more")
-
-
-def _add(kind: str, subject_id: uuid.UUID, hour: datetime, counts: dict[str, int]) -> None:
-    place = {"subject_type": kind, "subject_id": subject_id, "hour": hour, "shard": os.getpid() % SHARDS}
-    increments = {name: F(name) + by for name, by in counts.items()}
-    if UsageHour.objects.filter(**place).update(**increments):
-        return
-    # The hour's first count: whoever comes second finds the row and adds.
-    UsageHour.objects.bulk_create(
-        [UsageHour(organization_id=current_organization_id(), **place)], ignore_conflicts=True
-    )
-    UsageHour.objects.filter(**place).update(**increments)
 
 
 def totals(window: timedelta, kind: str, subject_id: uuid.UUID | None = None) -> dict[str, int]:

@@ -28,7 +28,7 @@ from rules.pump import Job, Pump
 from rules.retry import RetryAt, next_move
 from rules.settling import Settlement
 from supportops import clock
-from supportops.bulk import write_rows
+from supportops.bulk import Row, insert_rows, update_rows, upsert_rows, write_rows
 from supportops.tenancy.scope import working_for
 
 log = structlog.get_logger()
@@ -185,29 +185,22 @@ def _begin(jobs: Sequence[Job]) -> list[Job]:
         row.may_repeat, row.integration_id = prepared.may_repeat, prepared.integration_id
         prepared.number = job.work.number = row.attempts_made
         attempts.append(
-            Attempt(
-                id=job.work.attempt_id,
-                organization_id=row.organization_id,
-                step_id=row.pk,
-                number=row.attempts_made,
-                fence=row.fence,
-                worker_id=row.worker_id,
-                started_at=now,
-            )
+            {
+                "id": job.work.attempt_id,
+                "organization_id": row.organization_id,
+                "step_id": row.pk,
+                "number": row.attempts_made,
+                "fence": row.fence,
+                "worker_id": row.worker_id,
+            }
         )
     write_rows([row for _, row in owned], ("sending_since", "attempts_made", "started_at", "may_repeat", "integration"))
-    Attempt.objects.bulk_create(attempts)
-    StepContent.objects.bulk_create(
-        [
-            StepContent(
-                step_id=row.pk, parameters=job.work.prepared.shown_parameters, warnings=job.work.prepared.warnings
-            )
-            for job, row in owned
-        ],
-        update_conflicts=True,
-        unique_fields=["step"],
-        update_fields=["parameters", "warnings"],
-    )
+    insert_rows(Attempt, attempts, started_at=now)
+    contents = [
+        {"step_id": row.pk, "parameters": prepared.shown_parameters, "warnings": prepared.warnings}
+        for prepared, row in ((job.work.prepared, row) for job, row in owned)
+    ]
+    upsert_rows(StepContent, contents, ["step_id"])
     return [job for job, _ in still_ours]
 
 
@@ -246,7 +239,7 @@ def _settle(pairs: Sequence[tuple[Job, Outcome]]) -> None:
             if row is not None:
                 _apply(settlement, row, sending, outcome)
             _count(settlement, sending.prepared, outcome)
-        write_rows(attempts, ("status", "duration_ms", "status_code", "error_class", "error"))
+        update_rows(Attempt, attempts)
         health.note_outcomes(
             [
                 health.CallOutcome(job.work.prepared.integration_id, outcome.error, outcome.rate_limit)
@@ -276,19 +269,19 @@ def _has_succeeded(outcome: Outcome) -> bool:
     return outcome.error is None and outcome.result is not None
 
 
-def _attempt_row(sending: _Sending, outcome: Outcome) -> Attempt:
+def _attempt_row(sending: _Sending, outcome: Outcome) -> Row:
     error = outcome.error
     status = AttemptStatus.SUCCEEDED
     if error is not None:
         status = AttemptStatus.UNCERTAIN if isinstance(error, Uncertain) else AttemptStatus.FAILED
-    return Attempt(
-        id=sending.attempt_id,
-        status=status,
-        duration_ms=outcome.duration_ms,
-        status_code=outcome.status_code,
-        error_class=type(error).__name__ if error else "",
-        error=sending.prepared.mask_text(error.message)[:1000] if error else "",
-    )
+    return {
+        "id": sending.attempt_id,
+        "status": status,
+        "duration_ms": outcome.duration_ms,
+        "status_code": outcome.status_code,
+        "error_class": type(error).__name__ if error else "",
+        "error": sending.prepared.mask_text(error.message)[:1000] if error else "",
+    }
 
 
 def _decide(settlement: Settlement, row: Step, prepared: Prepared, outcome: Outcome) -> None:

@@ -26,6 +26,7 @@ from rules.models import (
 )
 from rules.objects import Objects
 from supportops import clock
+from supportops.bulk import Row, insert_rows
 from supportops.ids import new_id
 from supportops.tenancy.models import Organization
 from supportops.tenancy.scope import current_organization_id
@@ -103,10 +104,9 @@ class _Rows:
         self.now = clock.now()
         self._objects = Objects(incoming, self.now)
         self.events: list[Event] = []
-        self.contents: list[EventContent] = []
-        self.verdicts: list[Verdict] = []
+        self.contents: list[Row] = []
+        self.verdicts: list[Row] = []
         self.runs: list[Run] = []
-        self.run_contents: list[RunContent] = []
         self.steps: list[Step] = []
         self.tally = Tally()
 
@@ -135,16 +135,14 @@ class _Rows:
                 outcome = VerdictOutcome.SUPPRESSED
             if item.replay is None:
                 self.verdicts.append(
-                    Verdict(
-                        id=new_id(),
-                        **self._own,
-                        event_id=event_row.pk,
-                        rule_id=rule_id,
-                        version_id=rule.version_id,
-                        outcome=outcome,
-                        reason=reason,
-                        created_at=self.now,
-                    )
+                    {
+                        "id": new_id(),
+                        "event_id": event_row.pk,
+                        "rule_id": rule_id,
+                        "version_id": rule.version_id,
+                        "outcome": outcome,
+                        "reason": reason,
+                    }
                 )
             if outcome == VerdictOutcome.MATCHED:
                 planned.matched += 1
@@ -176,13 +174,12 @@ class _Rows:
         if item.replay is None:
             self.events.append(row)
             self.contents.append(
-                EventContent(
-                    event_id=row.pk,
-                    payload=event.payload,
-                    changed=event.changed,
-                    provenance=dict(item.provenance) if item.provenance else None,
-                    created_at=self.now,
-                )
+                {
+                    "event_id": row.pk,
+                    "payload": event.payload,
+                    "changed": event.changed,
+                    "provenance": dict(item.provenance) if item.provenance else None,
+                }
             )
         return row
 
@@ -203,7 +200,6 @@ class _Rows:
             trace_id=item.trace_id,
         )
         self.runs.append(run)
-        self.run_contents.append(RunContent(run_id=run.pk, inputs={}, created_at=self.now))
         self.steps += steps_of(run, rule, self.now)
         self.tally.add(("rule", rule.rule_id), "runs")
         return run.pk
@@ -212,12 +208,12 @@ class _Rows:
         """Write everything, parents first."""
         for run, number in zip(self.runs, sequence.take(len(self.runs)), strict=True):
             run.sequence = number
-        Event.objects.bulk_create(self.events)
-        EventContent.objects.bulk_create(self.contents)
-        Verdict.objects.bulk_create(self.verdicts)
-        Run.objects.bulk_create(self.runs)
-        RunContent.objects.bulk_create(self.run_contents)
-        Step.objects.bulk_create(self.steps)
+        insert_rows(Event, [vars(event) for event in self.events])
+        insert_rows(EventContent, self.contents, created_at=self.now)
+        insert_rows(Verdict, self.verdicts, created_at=self.now, **self._own)
+        insert_rows(Run, [vars(run) for run in self.runs])
+        insert_rows(RunContent, [{"run_id": run.pk} for run in self.runs], inputs={}, created_at=self.now)
+        insert_rows(Step, [vars(step) for step in self.steps])
         self.tally.write()
         if self.steps:
             wake.perform()

@@ -23,7 +23,7 @@ from rules.models import Run, RunStatus, Step, StepContent, StepStatus
 from rules.models.history import RUN_ENDED, STEP_ENDED
 from rules.retry import AwaitCredentials, Bury, Hold, Move, RetryAt
 from supportops import clock
-from supportops.bulk import write_rows
+from supportops.bulk import Row, upsert_rows, write_rows
 from supportops.texts import storable
 
 log = structlog.get_logger()
@@ -223,18 +223,11 @@ class Settlement:
     def _write_contents(self) -> None:
         if not self._contents:
             return
-        known = set(StepContent.objects.filter(pk__in=self._contents).values_list("pk", flat=True))
-        new: list[StepContent] = []
-        by_fields: dict[tuple[str, ...], list[StepContent]] = {}
+        by_fields: dict[tuple[str, ...], list[Row]] = {}
         for step_id, content in self._contents.items():
-            row = StepContent(step_id=step_id, **content)
-            if step_id in known:
-                by_fields.setdefault(tuple(sorted(content)), []).append(row)
-            else:
-                new.append(row)
-        StepContent.objects.bulk_create(new)
-        for fields, rows in by_fields.items():
-            write_rows(rows, fields)
+            by_fields.setdefault(tuple(sorted(content)), []).append({"step_id": step_id, **content})
+        for rows in by_fields.values():
+            upsert_rows(StepContent, rows, ["step_id"])
 
     def _record(self, ended: list[Run]) -> None:
         """Write one audit entry per ended run, with its steps' actions, masked parameters and outcomes."""

@@ -31,3 +31,11 @@ psycopg.adapters.register_dumper(str, _Text)
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """Django's own, with the dumpers above."""
+
+    def server_cursor(self) -> Any:
+        """Give a cursor whose parameters the server binds: large ones go as they are, with nothing to quote and parse.
+
+        Django's own cursors write the parameters into the statement.
+        """
+        self.ensure_connection()
+        return self._prepare_cursor(psycopg.Cursor(self.connection))  # type: ignore[attr-defined]
