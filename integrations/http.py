@@ -180,6 +180,13 @@ class PlatformClient:
             response = self._exchanged(request, exchange, max_bytes, follow=follow and not secret_bound)
         return self._judged(response, expected or (), signed_in)
 
+    def address_of(self, path_or_url: str, host: str | None = None) -> str:
+        """Return the whole address that `request` would call for a path: for links, and for signatures that cover it.
+
+        Raises what `request` raises for addresses.
+        """
+        return str(self._url(path_or_url, host, signed_in=True))
+
     def remaining(self) -> float:
         """Return the seconds left of the call's time (`Call.deadline`), which runs from its first request."""
         if self._ends_at is None:

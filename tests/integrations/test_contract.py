@@ -26,6 +26,7 @@ HERE = Path(__file__).parent
 CONNECTORS = registry.all_connectors()
 SENDING = [cls for cls in CONNECTORS if cls.scheme_names()]
 NOW = datetime(2026, 11, 20, 10, 0, 30, tzinfo=UTC)
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 URL = "https://ops.example.com/api/webhooks/x/AbC?tenant=acme"
 ODD_PAYLOADS: list[Any] = [
     None,
@@ -291,7 +292,7 @@ def scheme_of_vectors(connector: type[BaseIntegration], name: str) -> str:
 def test_recorded_answers_can_be_read(connector: type[BaseIntegration]) -> None:
     for name in recorded.answer_names(connector.key):
         for exchange in recorded.exchanges(connector.key, name):
-            assert exchange.method in ("GET", "POST", "PUT", "PATCH", "DELETE") and exchange.path.startswith("/")
+            assert exchange.method in METHODS and exchange.path.startswith("/")
 
 
 @every_connector()
