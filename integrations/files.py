@@ -94,7 +94,7 @@ def _loaded(row: StoredFile) -> File:
 
 @lru_cache(maxsize=1000)
 def _takes_files(model: type[BaseModel]) -> bool:
-    return any(_mentions_files(field.annotation, {model}) for field in model.model_fields.values())
+    return _mentions_files(model, set())
 
 
 def _mentions_files(annotation: Any, seen: set[Any]) -> bool:

@@ -15,6 +15,8 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.parser import BytesParser
+from email.policy import HTTP
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -136,6 +138,20 @@ def exchanges(key: str, name: str) -> list[Exchange]:
 def answer_names(key: str, start: str = "") -> list[str]:
     """The names of all recorded answers of a platform that start with `start`."""
     return sorted(path.stem for path in (HERE / key / "answers").glob(f"{start}*.json"))
+
+
+def parts_of(request: httpx.Request) -> list[tuple[str, str | None, bytes]]:
+    """The parts of a form that was sent: name, file name, content."""
+    head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
+    message = BytesParser(policy=HTTP).parsebytes(head + request.content)
+    return [
+        (
+            str(part.get_param("name", header="content-disposition")),
+            part.get_filename(),
+            bytes(part.get_payload(decode=True) or b""),
+        )
+        for part in message.iter_parts()
+    ]
 
 
 class FakePlatform:

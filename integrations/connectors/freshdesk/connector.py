@@ -1,7 +1,7 @@
 """Freshdesk: tickets, notes, replies, contacts and companies of a help desk. Set-up and quirks: README.md."""
 
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -33,12 +33,17 @@ from integrations.connectors.freshdesk.schemas import (
 )
 from integrations.errors import Forbidden, IntegrationError, InvalidInput, NotFound
 from integrations.signatures import SharedSecretHeader, StandardWebhooks
-from integrations.specs import CREATES, SETS, Account, ActionSpec, Event, EventSpec, Limit, Result
+from integrations.specs import CREATES, SETS, Account, ActionSpec, Effect, Event, EventSpec, File, Limit, Result
 
 if TYPE_CHECKING:
     from integrations.http import PlatformClient, Response
 
 _UPDATES = {"update_ticket", "assign_ticket", "change_status", "bulk_update"}
+
+
+def _effect_of_updating(data: UpdateTicket) -> Effect:
+    """Fields are set; files would be attached a second time."""
+    return CREATES if data.attachments else SETS
 
 
 class Freshdesk(BaseIntegration):
@@ -69,7 +74,14 @@ class Freshdesk(BaseIntegration):
         ActionSpec(
             "create_ticket", "Open a ticket.", CreateTicket, "create_ticket", CREATES, "marker", "find_created_ticket"
         ),
-        ActionSpec("update_ticket", "Change fields of a ticket.", UpdateTicket, "update_ticket", SETS),
+        ActionSpec(
+            "update_ticket",
+            "Change fields of a ticket.",
+            UpdateTicket,
+            "update_ticket",
+            SETS,
+            effect_of=_effect_of_updating,
+        ),
         ActionSpec(
             "add_note",
             "Add a note to a ticket, private by default.",
@@ -220,7 +232,7 @@ class Freshdesk(BaseIntegration):
         body.setdefault("source", 2)
         body["tags"] = [*data.tags, markers.tag(self.call.idempotency_key)] if self.call.idempotency_key else data.tags
         warnings = self._assign(body)
-        ticket = self.client.create("/tickets", body)
+        ticket = self.client.create("/tickets", body, self._files(data))
         return self._ticket_result(" ".join([f"Ticket {ticket.get('id')} was opened.", *warnings]), ticket)
 
     def find_created_ticket(self, data: CreateTicket) -> Result | None:
@@ -251,7 +263,7 @@ class Freshdesk(BaseIntegration):
             leaving = {tag.casefold() for tag in data.remove_tags}
             kept = [tag for tag in present if tag.casefold() not in leaving]
             body["tags"] = [*kept, *(tag for tag in data.add_tags if tag not in kept)]
-        return self._changed(data.ticket_id, body, "was changed")
+        return self._changed(data.ticket_id, body, "was changed", self._files(data))
 
     def assign_ticket(self, data: AssignTicket) -> Result:
         return self._changed(data.ticket_id, self._people(data.agent, data.group), "was assigned")
@@ -280,9 +292,11 @@ class Freshdesk(BaseIntegration):
     # --- notes, replies, time --------------------------------------------------------------------------------
     def add_note(self, data: AddNote) -> Result:
         """POST /tickets/{id}/notes, https://developers.freshdesk.com/api/#add_note_to_a_ticket"""
-        body = data.model_dump(mode="json", exclude={"ticket_id", "body"}, exclude_none=True)
+        body = data.model_dump(mode="json", exclude={"ticket_id", "body", "attachments"}, exclude_none=True)
         note = self.client.create(
-            f"/tickets/{data.ticket_id}/notes", {**_without_empty(body), "body": self._marked(data.body)}
+            f"/tickets/{data.ticket_id}/notes",
+            {**_without_empty(body), "body": self._marked(data.body)},
+            self._files(data),
         )
         return Result(True, f"A note was added to ticket {data.ticket_id}.", note)
 
@@ -292,9 +306,11 @@ class Freshdesk(BaseIntegration):
 
     def add_reply(self, data: AddReply) -> Result:
         """POST /tickets/{id}/reply, https://developers.freshdesk.com/api/#reply_ticket"""
-        body = data.model_dump(mode="json", exclude={"ticket_id", "body"}, exclude_none=True)
+        body = data.model_dump(mode="json", exclude={"ticket_id", "body", "attachments"}, exclude_none=True)
         reply = self.client.create(
-            f"/tickets/{data.ticket_id}/reply", {**_without_empty(body), "body": self._marked(data.body)}
+            f"/tickets/{data.ticket_id}/reply",
+            {**_without_empty(body), "body": self._marked(data.body)},
+            self._files(data),
         )
         return Result(True, f"The reply was sent on ticket {data.ticket_id}.", reply)
 
@@ -372,6 +388,7 @@ class Freshdesk(BaseIntegration):
     # --- what several of them need ---------------------------------------------------------------------------
     def _ticket_body(self, data: TicketFields) -> dict[str, Any]:
         handled = {"ticket_id", "agent", "group", "status", "source", "description", "tags", "add_tags", "remove_tags"}
+        handled.add("attachments")
         body = _without_empty(data.model_dump(mode="json", exclude=handled, exclude_none=True))
         if data.description is not None:
             body["description"] = as_html(data.description)
@@ -410,8 +427,12 @@ class Freshdesk(BaseIntegration):
             return ["New tickets are to be assigned, but the configuration names no group and no agent."]
         return []
 
-    def _changed(self, ticket_id: int | str, body: dict[str, Any], what: str) -> Result:
-        return self._ticket_result(f"Ticket {ticket_id} {what}.", self.client.update(f"/tickets/{ticket_id}", body))
+    def _files(self, data: CreateTicket | UpdateTicket | AddNote | AddReply) -> list[File]:
+        return [self.open_file(source) for source in data.attachments]
+
+    def _changed(self, ticket_id: int | str, body: dict[str, Any], what: str, files: Sequence[File] = ()) -> Result:
+        ticket = self.client.update(f"/tickets/{ticket_id}", body, files)
+        return self._ticket_result(f"Ticket {ticket_id} {what}.", ticket)
 
     def _ticket_result(self, message: str, ticket: Mapping[str, Any]) -> Result:
         url = f"https://{self.credentials.domain}/a/tickets/{ticket.get('id')}"

@@ -19,7 +19,8 @@ from pydantic import (
     model_validator,
 )
 
-from integrations.specs import Credential, CredentialFields, Encode, Html
+from integrations.attachments import Attachments
+from integrations.specs import Choice, Credential, CredentialFields, Encode, Html
 
 PRIORITIES = {"low": 1, "medium": 2, "high": 3, "urgent": 4}
 STATUSES = {"open": 2, "pending": 3, "resolved": 4, "closed": 5}
@@ -74,10 +75,14 @@ def _coded_schema(names: dict[str, int], *, own: bool) -> WithJsonSchema:
 
 Id = Annotated[int | str, AfterValidator(_whole)]
 Priority = Annotated[int, _coded(PRIORITIES, "priority", own=False), _coded_schema(PRIORITIES, own=False)]
-Status = Annotated[int | str, _coded(STATUSES, "status", own=True), _coded_schema(STATUSES, own=True)]
+Status = Annotated[
+    int | str, _coded(STATUSES, "status", own=True), _coded_schema(STATUSES, own=True), Choice("statuses")
+]
 Source = Annotated[int | str, _coded(SOURCES, "source", own=True), _coded_schema(SOURCES, own=True)]
 # An agent or group as people know it; ids and texts of digits are taken as ids.
 Who = Annotated[int | str, Field(union_mode="left_to_right")]
+Agent = Annotated[Who | None, Choice("agents")]
+Group = Annotated[Who | None, Choice("groups")]
 Texts = list[str]
 # The mark must stand outside of the union: inside of it nobody finds it among a field's metadata.
 HtmlOrNothing = Annotated[str | None, Encode("html")]
@@ -86,6 +91,7 @@ Tag = Annotated[str, Field(min_length=1, max_length=32)]
 _AGENT = AliasChoices("agent", "agent_id", "responder_id")
 _GROUP = AliasChoices("group", "group_id")
 _TICKET = AliasChoices("ticket_id", "id")
+_FILES = "Files of the organization by name, or addresses; 20 MB in all."
 
 
 class Parameters(BaseModel):
@@ -135,10 +141,10 @@ class FreshdeskConfig(BaseModel):
         title="Assign new tickets",
         description="Gives tickets that a rule creates without agent and group to those named below.",
     )
-    auto_assign_group: Who | None = Field(
+    auto_assign_group: Group = Field(
         None, title="… to this group", description="A group's name or id.", examples=["Billing"]
     )
-    auto_assign_agent: Who | None = Field(
+    auto_assign_agent: Agent = Field(
         None, title="… to this agent", description="An agent's e-mail address, name or id."
     )
 
@@ -149,17 +155,17 @@ class TicketFields(Parameters):
     subject: str | None = Field(None, title="Subject", max_length=255)
     description: HtmlOrNothing = Field(None, title="Description", description="HTML; plain text is fine.")
     priority: Priority | None = Field(None, title="Priority", description="low, medium, high, urgent, or 1 to 4.")
-    status: Status | None = Field(
+    status: Annotated[Status | None, Choice("statuses")] = Field(
         None,
         title="Status",
         description="open, pending, resolved, closed, 2 to 5, or the name or number of a status of your own.",
     )
     type: str | None = Field(None, title="Type", description="One of your ticket types, such as Incident.")
     source: Source | None = Field(None, title="Source", description="Where it came from: email, portal, phone, …")
-    agent: Who | None = Field(
+    agent: Agent = Field(
         None, title="Agent", description="An agent's e-mail address, name or id.", validation_alias=_AGENT
     )
-    group: Who | None = Field(None, title="Group", description="A group's name or id.", validation_alias=_GROUP)
+    group: Group = Field(None, title="Group", description="A group's name or id.", validation_alias=_GROUP)
     custom_fields: dict[str, Any] | None = Field(
         None, title="Custom fields", description="By their names in the API, which begin with cf_."
     )
@@ -196,6 +202,7 @@ class CreateTicket(TicketFields):
     tags: list[Tag] = Field(default_factory=list, title="Tags")
     cc_emails: Texts = Field(default_factory=list, title="CC")
     parent_id: Id | None = Field(None, title="Parent ticket (id)")
+    attachments: Attachments = Field(default_factory=list, title="Attachments", description=_FILES)
 
     @model_validator(mode="after")
     def _somebody_asks(self) -> Self:
@@ -216,6 +223,7 @@ class UpdateTicket(TicketFields):
     tags: list[Tag] | None = Field(None, title="Tags", description="Replaces all tags that the ticket has.")
     add_tags: list[Tag] = Field(default_factory=list, title="Add tags")
     remove_tags: list[Tag] = Field(default_factory=list, title="Remove tags")
+    attachments: Attachments = Field(default_factory=list, title="Attachments", description=_FILES)
 
     @model_validator(mode="after")
     def _one_way_with_tags(self) -> Self:
@@ -230,6 +238,7 @@ class AddNote(TicketId):
     notify_emails: Texts = Field(default_factory=list, title="Notify", description="Agents' e-mail addresses.")
     incoming: bool = Field(False, title="From the customer", description="Shows the note as one of the customer's.")
     user_id: Id | None = Field(None, title="In the name of (agent's id)")
+    attachments: Attachments = Field(default_factory=list, title="Attachments", description=_FILES)
 
 
 class AddReply(TicketId):
@@ -240,13 +249,14 @@ class AddReply(TicketId):
     cc_emails: Texts = Field(default_factory=list, title="CC")
     bcc_emails: Texts = Field(default_factory=list, title="BCC")
     user_id: Id | None = Field(None, title="In the name of (agent's id)")
+    attachments: Attachments = Field(default_factory=list, title="Attachments", description=_FILES)
 
 
 class AssignTicket(TicketId):
-    agent: Who | None = Field(
+    agent: Agent = Field(
         None, title="Agent", description="An agent's e-mail address, name or id.", validation_alias=_AGENT
     )
-    group: Who | None = Field(None, title="Group", description="A group's name or id.", validation_alias=_GROUP)
+    group: Group = Field(None, title="Group", description="A group's name or id.", validation_alias=_GROUP)
 
     @model_validator(mode="after")
     def _to_somebody(self) -> Self:
@@ -267,7 +277,7 @@ class AddTimeEntry(TicketId):
         None, title="Time spent", description="Hours and minutes: 01:30.", pattern=r"^\d{1,3}:[0-5]\d$"
     )
     note: str | None = Field(None, title="Note")
-    agent: Who | None = Field(
+    agent: Agent = Field(
         None, title="Agent", description="An agent's e-mail address, name or id.", validation_alias=_AGENT
     )
     billable: bool = Field(True, title="Billable")
@@ -358,12 +368,12 @@ class BulkUpdate(Parameters):
         validation_alias=AliasChoices("ticket_ids", "ids"),
     )
     priority: Priority | None = Field(None, title="Priority")
-    status: Status | None = Field(None, title="Status")
+    status: Annotated[Status | None, Choice("statuses")] = Field(None, title="Status")
     type: str | None = Field(None, title="Type")
-    agent: Who | None = Field(
+    agent: Agent = Field(
         None, title="Agent", description="An agent's e-mail address, name or id.", validation_alias=_AGENT
     )
-    group: Who | None = Field(None, title="Group", description="A group's name or id.", validation_alias=_GROUP)
+    group: Group = Field(None, title="Group", description="A group's name or id.", validation_alias=_GROUP)
     tags: list[Tag] | None = Field(None, title="Tags", description="Replaces all tags that the tickets have.")
     custom_fields: dict[str, Any] | None = Field(None, title="Custom fields")
 

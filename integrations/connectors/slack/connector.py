@@ -301,12 +301,12 @@ class Slack(BaseIntegration):
         return Result(True, f"{len(users)} in {data.channel}.", {"channel": channel, "users": users})
 
     def upload_file(self, data: UploadFile) -> Result:
-        content = data.content.encode() if data.content is not None else self.http.fetch(str(data.url)).body
-        if not content:
+        file = self.open_file(data)
+        if not file.content:
             raise InvalidInput("The file is empty; Slack takes none without content.")
         channels = [self.api.channel_id(channel) for channel in data.channels]
-        filename = data.filename or _filename(data)
-        file_id = self.api.upload(filename, content)
+        filename = data.filename or _titled(data) or file.name
+        file_id = self.api.upload(filename, file.content)
         body: dict[str, Any] = {"files": [{"id": file_id, "title": data.title or filename}]}
         if len(channels) == 1:
             body["channel_id"] = channels[0]
@@ -321,7 +321,7 @@ class Slack(BaseIntegration):
         return Result(
             True,
             f"{filename} is shared with {where}.",
-            {"file_id": file_id, "permalink": shared.get("permalink"), "channels": channels, "size": len(content)},
+            {"file_id": file_id, "permalink": shared.get("permalink"), "channels": channels, "size": len(file.content)},
         )
 
     def set_status(self, data: SetStatus) -> Result:
@@ -397,8 +397,8 @@ def _channel(channel: Mapping[str, Any], *, is_new: bool) -> dict[str, Any]:
     return {"channel": channel["id"], "name": channel.get("name"), "is_new": is_new}
 
 
-def _filename(data: UploadFile) -> str:
-    if data.title:
-        return data.title if "." in data.title else f"{data.title}.txt"
-    last = urlsplit(data.url or "").path.rsplit("/", 1)[-1]
-    return last or "file.txt"
+def _titled(data: UploadFile) -> str:
+    """What a file without a name of its own is called by its title; "" where it has a name."""
+    if data.file is not None or not data.title:
+        return ""
+    return data.title if "." in data.title else f"{data.title}.txt"

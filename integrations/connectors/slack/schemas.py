@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from integrations.attachments import FileSource
 from integrations.parameters import Names, Parameters
-from integrations.specs import Credential, CredentialFields, Encode, Mrkdwn
+from integrations.specs import Choice, Credential, CredentialFields, Encode, Mrkdwn
 
 WEBHOOK_HOST = "https://hooks.slack.com"
 _WEBHOOK = re.compile(re.escape(WEBHOOK_HOST) + r"/(services|workflows)/[A-Za-z0-9/_-]+")
@@ -66,7 +67,7 @@ class SlackCredentials(CredentialFields):
 class SlackConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    default_channel: str = Field(
+    default_channel: Annotated[str, Choice("channels")] = Field(
         "", title="Default channel", description="Where messages go that name neither a channel nor a person."
     )
 
@@ -83,10 +84,10 @@ User = Annotated[str, BeforeValidator(_user)]
 class Target(Parameters):
     """Where a message goes."""
 
-    channel: str | None = Field(
+    channel: Annotated[str | None, Choice("channels")] = Field(
         None, title="Channel", description="Name (#support) or id; the bot must be a member.", min_length=1
     )
-    user: User | None = Field(
+    user: Annotated[User | None, Choice("users")] = Field(
         None, title="Person", description="Id (U…) or e-mail address: a direct message instead of a channel."
     )
     thread_ts: str | None = Field(
@@ -181,17 +182,21 @@ class CreateChannel(Parameters):
 
 
 class ArchiveChannel(Parameters):
-    channel: str = Field(title="Channel", description="Name (#old) or id.", min_length=1)
+    channel: Annotated[str, Choice("channels")] = Field(title="Channel", description="Name (#old) or id.", min_length=1)
 
 
 class SetTopic(Parameters):
-    channel: str = Field(title="Channel", description="Name (#support) or id.", min_length=1)
+    channel: Annotated[str, Choice("channels")] = Field(
+        title="Channel", description="Name (#support) or id.", min_length=1
+    )
     topic: str = Field(title="Topic", max_length=250)
 
 
 class InviteUser(Parameters):
-    channel: str = Field(title="Channel", description="Name (#support) or id.", min_length=1)
-    users: Names = Field(
+    channel: Annotated[str, Choice("channels")] = Field(
+        title="Channel", description="Name (#support) or id.", min_length=1
+    )
+    users: Annotated[Names, Choice("users")] = Field(
         title="People",
         description="Ids (U…) or e-mail addresses, a list or separated by commas.",
         min_length=1,
@@ -205,16 +210,9 @@ class InviteUser(Parameters):
         return [_user(user) for user in value]
 
 
-class UploadFile(Parameters):
-    content: str | None = Field(None, title="Content", description="The text of the file.")
-    url: str | None = Field(
-        None, title="Address", description="Where the file is fetched from, without credentials.", pattern=r"^https?://"
-    )
-    filename: str = Field(
-        "", title="File name", description="Made from the title or the address when it is left out.", max_length=255
-    )
+class UploadFile(FileSource):
     title: str = Field("", title="Title", max_length=255)
-    channels: Names = Field(
+    channels: Annotated[Names, Choice("channels")] = Field(
         [],
         title="Channels",
         description="Names or ids; without one the file stays private to the bot.",
@@ -233,8 +231,6 @@ class UploadFile(Parameters):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if (self.content is None) == (self.url is None):
-            raise ValueError("give either the content or an address to fetch the file from")
         if self.thread_ts and len(self.channels) != 1:
             raise ValueError("an answer in a thread goes to exactly one channel")
         return self
@@ -252,7 +248,7 @@ class SetStatus(Parameters):
         "", title="Emoji", description="Like :palm_tree:.", validation_alias=AliasChoices("emoji", "status_emoji")
     )
     expires_at: datetime | None = Field(None, title="Until", description="When Slack clears the status by itself.")
-    user: str | None = Field(
+    user: Annotated[str | None, Choice("users")] = Field(
         None, title="Person", description="Another person's id; only administrators of paid workspaces may do this."
     )
 

@@ -1,7 +1,6 @@
 """Trello: cards, comments, checklists, labels, lists and boards out; what happens to cards in."""
 
-import mimetypes
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,7 @@ from integrations.specs import (
     ActionSpec,
     Effect,
     Event,
+    File,
     HandshakeAnswer,
     Limit,
     Result,
@@ -201,8 +201,10 @@ class Trello(BaseIntegration):
             board_id = board_id or self.api.board_of_list(list_id)
             body["idMembers"] = self.api.member_ids(data.members, board_id) or None
             body["idLabels"] = self.api.label_ids(data.labels, board_id) or None
+        # Opened before anything is made: a file that is not there shall leave no card behind.
+        files = [self.open_file(source) for source in data.attachments]
         card = self.api.post("cards", **{name: value for name, value in body.items() if value is not None})
-        return Result(True, f"The card '{data.name}' is there.", _card(card))
+        return self._attach_files(card, files)
 
     def find_created_card(self, data: CreateCard) -> Result | None:
         """Return the card that an earlier call made: one that bears our mark, wherever it was moved since."""
@@ -217,7 +219,7 @@ class Trello(BaseIntegration):
             except NotFound:
                 continue  # deleted since
             if self._is_ours(card.get("desc")):
-                return Result(True, f"The card '{data.name}' is there.", _card(card))
+                return self._complete(card, data)
         return None
 
     def update_card(self, data: UpdateCard) -> Result:
@@ -312,10 +314,8 @@ class Trello(BaseIntegration):
                     return Result(True, "The address is attached already.", _attachment(item))
             body = {"url": data.url, **({"name": data.name} if data.name else {})}
             return Result(True, "The address is attached.", _attachment(self._attach(data.card, json=body)))
-        kind = mimetypes.guess_type(data.filename)[0] or "application/octet-stream"
-        file = (data.filename, (data.content or "").encode(), kind)
-        made = self._attach(data.card, files={"file": file}, data={"name": data.name or data.filename})
-        return Result(True, f"{data.filename} is attached.", _attachment(made))
+        file = self.open_file(data)
+        return Result(True, f"{file.name} is attached.", _attachment(self._attach_file(data.card, file, data.name)))
 
     def create_list(self, data: CreateList) -> Result:
         body: Json = {"name": data.name, "idBoard": self._board(data.board)}
@@ -360,6 +360,32 @@ class Trello(BaseIntegration):
 
     def _is_ours(self, text: Any) -> bool:
         return bool(self.call.idempotency_key) and key_in(text) == self.call.idempotency_key
+
+    def _complete(self, card: Json, data: CreateCard) -> Result:
+        """Attach to a card that an earlier call made what it lacks of its files."""
+        files = [self.open_file(source) for source in data.attachments]
+        there = self.api.get("cards", str(card["id"]), "attachments", fields="url,name") if files else []
+        return self._attach_files(card, files, [str(item.get("name")) for item in there])
+
+    def _attach_files(self, card: Json, files: Sequence[File], known: Collection[str] = ()) -> Result:
+        """Attach files to a card that exists, but for those of known names, and return what came of the card."""
+        result = Result(True, f"The card '{card.get('name')}' is there.", _card(card))
+        attached = []
+        for file in files:
+            if file.name in known:
+                continue
+            # The card is there now: an error here must not look as if it were not.
+            try:
+                attached.append(_attachment(self._attach_file(str(card["id"]), file)))
+            except IntegrationError as error:
+                result.message += f" {file.name} could not be attached: {error.message}"
+        if files:
+            result.data["attachments"] = attached
+        return result
+
+    def _attach_file(self, card: str, file: File, name: str = "") -> Json:
+        part = (file.name, file.content, file.content_type)
+        return self._attach(card, files={"file": part}, data={"name": name or file.name})
 
     def _attach(self, card: str, **request: Any) -> Json:
         made: Json = self.http.post(path("cards", card, "attachments"), **request).json()

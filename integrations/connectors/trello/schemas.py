@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from integrations.attachments import Attachments, FileSource
 from integrations.parameters import Names, Parameters
-from integrations.specs import Credential, CredentialFields
+from integrations.specs import Choice, Credential, CredentialFields
 
 # A line for our own mark is added, within Trello's 16,384.
 MAX_TEXT = 16_300
@@ -44,8 +45,12 @@ class TrelloCredentials(CredentialFields):
 class TrelloConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    default_board: str = Field("", title="Default board", description="For actions that name no board.")
-    default_list: str = Field("", title="Default list", description="Where cards go that name no list.")
+    default_board: Annotated[str, Choice("boards")] = Field(
+        "", title="Default board", description="For actions that name no board."
+    )
+    default_list: Annotated[str, Choice("lists")] = Field(
+        "", title="Default list", description="Where cards go that name no list."
+    )
 
 
 def is_id(text: str) -> bool:
@@ -78,7 +83,7 @@ Position = Annotated[Literal["top", "bottom"] | Annotated[float, Field(gt=0)], B
 
 
 class WithBoard(Parameters):
-    board: str | None = Field(
+    board: Annotated[str | None, Choice("boards")] = Field(
         None,
         title="Board",
         description="Name, short link or id; the integration's default board otherwise.",
@@ -97,7 +102,7 @@ class WithCard(Parameters):
 
 class CreateCard(WithBoard):
     name: str = Field(title="Title", min_length=1, max_length=16_384, validation_alias=AliasChoices("name", "title"))
-    list: str | None = Field(
+    list: Annotated[str | None, Choice("lists")] = Field(
         None,
         title="List",
         description="Name or id; the integration's default list otherwise.",
@@ -117,14 +122,14 @@ class CreateCard(WithBoard):
     due: datetime | None = Field(None, title="Due", validation_alias=AliasChoices("due", "due_date"))
     start: datetime | None = Field(None, title="Start")
     due_complete: bool | None = Field(None, title="Done", validation_alias=AliasChoices("due_complete", "dueComplete"))
-    members: Names = Field(
+    members: Annotated[Names, Choice("users")] = Field(
         [],
         title="Members",
         description="User names, full names or ids.",
         max_length=50,
         validation_alias=AliasChoices("members", "idMembers"),
     )
-    labels: Names = Field(
+    labels: Annotated[Names, Choice("labels")] = Field(
         [],
         title="Labels",
         description="Names, colours or ids of the board's labels.",
@@ -136,6 +141,9 @@ class CreateCard(WithBoard):
         title="Attached address",
         pattern=r"^https?://",
         validation_alias=AliasChoices("url_source", "urlSource", "url"),
+    )
+    attachments: Attachments = Field(
+        [], title="Attachments", description="Files of the organization by name, or addresses."
     )
 
 
@@ -152,14 +160,14 @@ class UpdateCard(WithCard):
     due: datetime | None = Field(None, title="Due", validation_alias=AliasChoices("due", "due_date"))
     start: datetime | None = Field(None, title="Start")
     due_complete: bool | None = Field(None, title="Done", validation_alias=AliasChoices("due_complete", "dueComplete"))
-    members: Names | None = Field(
+    members: Annotated[Names | None, Choice("users")] = Field(
         None,
         title="Members",
         description="Replace those it has.",
         max_length=50,
         validation_alias=AliasChoices("members", "idMembers"),
     )
-    labels: Names | None = Field(
+    labels: Annotated[Names | None, Choice("labels")] = Field(
         None,
         title="Labels",
         description="Replace those it has.",
@@ -176,7 +184,7 @@ class UpdateCard(WithCard):
 
 
 class MoveCard(WithCard, WithBoard):
-    list: str = Field(
+    list: Annotated[str, Choice("lists")] = Field(
         title="List",
         description="Name or id. On another board: give the board too.",
         min_length=1,
@@ -221,7 +229,7 @@ class AddChecklist(WithCard):
 
 
 class AddLabel(WithCard):
-    label: str = Field(
+    label: Annotated[str, Choice("labels")] = Field(
         title="Label",
         description="Name, colour or id of one of the board's labels.",
         min_length=1,
@@ -232,17 +240,9 @@ class AddLabel(WithCard):
     )
 
 
-class AddAttachment(WithCard):
+class AddAttachment(WithCard, FileSource):
     url: str | None = Field(None, title="Address", description="Attached as a link.", pattern=r"^https?://")
-    content: str | None = Field(None, title="Content", description="The text of a file to attach.")
-    filename: str = Field("attachment.txt", title="File name", max_length=256, min_length=1)
     name: str = Field("", title="Shown name", max_length=256)
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.url is None) == (self.content is None):
-            raise ValueError("give either an address or the content of a file")
-        return self
 
 
 class CreateList(WithBoard):

@@ -194,6 +194,7 @@ class Zendesk(BaseIntegration):
             # The subject is plain text, possibly a stranger's.
             "html_body": as_html(data.description) if data.description else html.escape(data.subject or ""),
             "public": self._is_public(data.public),
+            **self._uploads(data),
         }
         if data.requester_id is not None:
             body["requester_id"] = data.requester_id
@@ -239,6 +240,7 @@ class Zendesk(BaseIntegration):
         comment: dict[str, Any] = {"html_body": as_html(data.body), "public": self._is_public(data.public)}
         if data.author is not None:
             comment["author_id"] = self.client.user_id(data.author)
+        comment |= self._uploads(data)
         body = {"comment": comment, **(self.client.status_fields(data.status) if data.status is not None else {})}
         answer = self.client.update(f"/tickets/{data.ticket_id}", "ticket", {**body, **self._marked()})
         return self._comment_result(f"A comment was added to ticket {data.ticket_id}.", answer.get("audit"))
@@ -404,6 +406,10 @@ class Zendesk(BaseIntegration):
         if data.group is not None:
             body["group_id"] = self.client.group_id(data.group)
         return body
+
+    def _uploads(self, data: CreateTicket | AddComment) -> dict[str, Any]:
+        tokens = self.client.upload([self.open_file(source) for source in data.attachments])
+        return {"uploads": tokens} if tokens else {}
 
     def _is_public(self, public: bool | None) -> bool:
         return self.config.comments_are_public if public is None else public

@@ -18,7 +18,8 @@ from pydantic import (
     model_validator,
 )
 
-from integrations.specs import Credential, CredentialFields, Encode, Html
+from integrations.attachments import Attachments
+from integrations.specs import Choice, Credential, CredentialFields, Encode, Html
 
 STATUSES = ("new", "open", "pending", "hold", "solved", "closed")
 _SUBDOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -65,6 +66,8 @@ TicketType = Annotated[Literal["problem", "incident", "question", "task"], Befor
 Status = Annotated[int | str, BeforeValidator(_status)]
 # A person, group, … as people know it; ids and texts of digits are taken as ids.
 Who = Annotated[int | str, Field(union_mode="left_to_right")]
+Agent = Annotated[Who | None, Choice("agents")]
+Group = Annotated[Who | None, Choice("groups")]
 Tag = Annotated[str, Field(min_length=1, pattern=r"^\S+$")]
 CustomFields = Annotated[dict[str, Any], BeforeValidator(_by_id)]
 
@@ -72,6 +75,7 @@ _TICKET = AliasChoices("ticket_id", "id")
 _ASSIGNEE = AliasChoices("assignee", "assignee_id", "assignee_email")
 _GROUP = AliasChoices("group", "group_id")
 _ORGANIZATION = AliasChoices("organization", "organization_id")
+_FILES = "Files of the organization by name, or addresses."
 _STATUS_HELP = "new, open, pending, hold, solved, closed, or the name or id of a status of your own."
 
 
@@ -145,10 +149,10 @@ class TicketFields(Parameters):
     priority: Priority | None = Field(None, title="Priority")
     status: Status | None = Field(None, title="Status", description=_STATUS_HELP)
     type: TicketType | None = Field(None, title="Type")
-    assignee: Who | None = Field(
+    assignee: Agent = Field(
         None, title="Assignee", description="An agent's e-mail address, name or id.", validation_alias=_ASSIGNEE
     )
-    group: Who | None = Field(None, title="Group", description="A group's name or id.", validation_alias=_GROUP)
+    group: Group = Field(None, title="Group", description="A group's name or id.", validation_alias=_GROUP)
     organization: Who | None = Field(
         None, title="Organization", description="An organization's name or id.", validation_alias=_ORGANIZATION
     )
@@ -178,6 +182,7 @@ class CreateTicket(TicketFields):
     requester_name: str | None = Field(None, title="Requester's name", description="For a new requester.")
     email_ccs: list[str] = Field(default_factory=list, title="CC", description="E-mail addresses.")
     followers: list[str] = Field(default_factory=list, title="Followers", description="Agents' e-mail addresses.")
+    attachments: Attachments = Field(default_factory=list, title="Attachments", description=_FILES)
     via_followup_source_id: Id | None = Field(
         None, title="Follow-up of (ticket)", description="A closed ticket that this one goes on with."
     )
@@ -218,20 +223,21 @@ class AddComment(TicketId):
         validation_alias=AliasChoices("body", "comment", "html_body"),
     )
     public: bool | None = Field(None, title="Public", description="Whether the requester sees it and is mailed.")
-    author: Who | None = Field(
+    author: Agent = Field(
         None,
         title="Author",
         description="In whose name: an agent's e-mail address, name or id.",
         validation_alias=AliasChoices("author", "author_id"),
     )
+    attachments: Attachments = Field(default_factory=list, title="Attachments", description=_FILES)
     status: Status | None = Field(None, title="Status", description=f"Set together with it. {_STATUS_HELP}")
 
 
 class AssignTicket(TicketId):
-    assignee: Who | None = Field(
+    assignee: Agent = Field(
         None, title="Assignee", description="An agent's e-mail address, name or id.", validation_alias=_ASSIGNEE
     )
-    group: Who | None = Field(None, title="Group", description="A group's name or id.", validation_alias=_GROUP)
+    group: Group = Field(None, title="Group", description="A group's name or id.", validation_alias=_GROUP)
 
     @model_validator(mode="after")
     def _to_somebody(self) -> Self:
@@ -253,7 +259,7 @@ class AddTags(TicketId):
 
 
 class ApplyMacro(TicketId):
-    macro: Who = Field(
+    macro: Annotated[Who, Choice("macros")] = Field(
         title="Macro", description="Its title or id.", validation_alias=AliasChoices("macro", "macro_id")
     )
 
@@ -297,7 +303,7 @@ class OrganizationFields(Parameters):
         None, title="Domains", description="Users with such e-mail addresses belong to it. Replaces the whole list."
     )
     external_id: str | None = Field(None, title="External id")
-    group: Who | None = Field(
+    group: Group = Field(
         None, title="Group", description="Takes its new tickets: a group's name or id.", validation_alias=_GROUP
     )
     shared_tickets: bool | None = Field(None, title="Members see each other's tickets")
@@ -340,10 +346,10 @@ class BulkUpdate(Parameters):
     priority: Priority | None = Field(None, title="Priority")
     status: Status | None = Field(None, title="Status", description=_STATUS_HELP)
     type: TicketType | None = Field(None, title="Type")
-    assignee: Who | None = Field(
+    assignee: Agent = Field(
         None, title="Assignee", description="An agent's e-mail address, name or id.", validation_alias=_ASSIGNEE
     )
-    group: Who | None = Field(None, title="Group", description="A group's name or id.", validation_alias=_GROUP)
+    group: Group = Field(None, title="Group", description="A group's name or id.", validation_alias=_GROUP)
     add_tags: list[Tag] = Field(
         default_factory=list, title="Add tags", validation_alias=AliasChoices("add_tags", "additional_tags")
     )

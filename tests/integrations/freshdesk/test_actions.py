@@ -1,5 +1,6 @@
 """What we ask Freshdesk to do: the requests that are made, and what becomes of its answers."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from integrations.errors import (
     Unavailable,
     Uncertain,
 )
-from integrations.specs import Account, Action, Call, Encode, Result
+from integrations.specs import Account, Action, Call, Encode, File, Result
 from tests.integrations import recorded
 from tests.integrations.recorded import FakePlatform
 
@@ -450,3 +451,72 @@ def test_parameters_have_a_schema_for_forms() -> None:
         schema = spec.model.model_json_schema()
         assert schema["additionalProperties"] is False
         assert all(field.get("title") for field in schema["properties"].values()), spec.name
+
+
+# --- attachments ----------------------------------------------------------------------------------------------
+FILES = {"notes.txt": File("notes.txt", b"hello", "text/plain")}
+
+
+@pytest.mark.parametrize(
+    ("answers", "action", "parameters", "fields"),
+    [
+        (
+            "create_ticket__201",
+            "create_ticket",
+            {**CREATE, "tags": ["billing", "vip"], "custom_fields": {"cf_amount": 129.9, "cf_done": True}},
+            [
+                ("subject", b"Charged twice"),
+                ("email", b"grace.okafor@northwind.example"),
+                ("custom_fields[cf_amount]", b"129.9"),
+                ("custom_fields[cf_done]", b"true"),
+                ("description", b"My card<br>\nwas charged"),
+                ("priority", b"1"),
+                ("status", b"2"),
+                ("source", b"2"),
+                ("tags[]", b"billing"),
+                ("tags[]", b"vip"),
+                ("tags[]", TAG.encode()),
+            ],
+        ),
+        ("update_ticket__200", "update_ticket", {"ticket_id": 3417}, []),
+        (
+            "add_note__201",
+            "add_note",
+            NOTE,
+            [("private", b"true"), ("incoming", b"false"), ("body", f"{NOTE['body']}{MARK}".encode())],
+        ),
+        ("add_reply__201", "add_reply", REPLY, [("body", f"{REPLY['body']}{MARK}".encode())]),
+    ],
+)
+def test_files_go_along_as_a_form(
+    answers: str, action: str, parameters: dict[str, Any], fields: list[tuple[str, bytes]]
+) -> None:
+    """https://developers.freshdesk.com/api/#create_ticket_with_attachment"""
+    given = {**parameters, "attachments": ["notes.txt", {"content": "more", "filename": "more.md"}]}
+    with FakePlatform.of("freshdesk", answers) as freshdesk:
+        call = replace(CALL, files=FILES)
+        assert freshdesk.connect(Freshdesk, CREDENTIALS, call=call).execute(Action(action, given)).success
+    parts = recorded.parts_of(freshdesk.requests[-1])
+    assert sorted((name, content) for name, filename, content in parts if filename is None) == sorted(fields)
+    assert [part for part in parts if part[1]] == [
+        ("attachments[]", "notes.txt", b"hello"),
+        ("attachments[]", "more.md", b"more"),
+    ]
+
+
+def test_an_update_with_files_is_not_simply_repeated() -> None:
+    spec = Freshdesk.action_spec("update_ticket")
+    with_file = spec.model.model_validate({"ticket_id": 1, "attachments": "notes.txt"})
+    assert not spec.may_repeat_with(with_file)
+    assert spec.may_repeat_with(spec.model.model_validate({"ticket_id": 1, "priority": "low"}))
+
+
+def test_more_than_freshdesk_takes_is_refused_before_the_call() -> None:
+    call = replace(CALL, files={"big": File("big", b"x" * (20 * 1024 * 1024 + 1))})
+    with FakePlatform([]) as freshdesk, pytest.raises(InvalidInput, match="20 MB"):
+        freshdesk.connect(Freshdesk, CREDENTIALS, call=call).execute(Action("add_note", {**NOTE, "attachments": "big"}))
+
+
+def test_a_file_that_is_not_there_is_named() -> None:
+    with FakePlatform([]) as freshdesk, pytest.raises(InvalidInput, match=r"no file 'a\.txt'"):
+        freshdesk.connect(Freshdesk, CREDENTIALS).execute(Action("add_note", {**NOTE, "attachments": ["a.txt"]}))

@@ -18,7 +18,7 @@ from integrations.errors import (
     Uncertain,
     Unreachable,
 )
-from integrations.specs import Account, Action, Limit, Result
+from integrations.specs import Account, Action, Call, File, Limit, Result
 from tests.integrations.recorded import FakePlatform
 
 BOT = {"bot_token": "xoxb-123-456-abcdefghijkl"}
@@ -355,6 +355,17 @@ def test_a_file_may_be_fetched_without_our_credentials() -> None:
     assert "authorization" not in calls[0].headers and calls[2].content == b"a,b\n1,2\n"
     assert calls[1].content == b"filename=report.csv&length=8"
     assert body_of(calls[3])["channels"] == "C024BE91L,C111111111"
+
+
+def test_a_file_of_the_organization_is_sent_by_its_name() -> None:
+    call = Call(files={"q3.csv": File("q3.csv", b"a,b\n1,2\n", "text/csv")})
+    with FakePlatform.of("slack", "upload_file__200") as slack:
+        connector = slack.connect(Slack, BOT, call=call)
+        connector.execute(
+            Action("upload_file", {"file_path": "q3.csv", "title": "Third quarter", "channels": "C024BE91L"})
+        )
+    assert slack.requests[0].content == b"filename=q3.csv&length=8" and slack.requests[1].content == b"a,b\n1,2\n"
+    assert body_of(slack.requests[2])["files"] == [{"id": "F044GKUHN9Z", "title": "Third quarter"}]
 
 
 def test_a_stranger_who_answers_like_slack_does_not_spoil_our_credentials() -> None:

@@ -17,7 +17,8 @@ from integrations.errors import (
     Unavailable,
     Uncertain,
 )
-from integrations.specs import CREATES, SETS, Account, Action, Call, Result
+from integrations.specs import CREATES, SETS, Account, Action, Call, File, Result
+from tests.integrations import recorded
 from tests.integrations.recorded import FakePlatform
 
 CREDENTIALS = {"api_key": "k" * 32, "token": "ATTA" + "t" * 60}
@@ -311,6 +312,32 @@ def test_a_file_is_attached_and_might_be_twice() -> None:
     assert spec.effect_of(url) is SETS and spec.may_repeat_with(url)
     with pytest.raises(InvalidInput, match="413"):
         perform("add_attachment__413", "add_attachment", parameters)
+
+
+def test_a_card_takes_files_and_stays_when_one_is_refused() -> None:
+    call = Call(files={"log.txt": File("log.txt", b"hello", "text/plain")})
+    with FakePlatform.of("trello", "create_card__200__with_files") as trello:
+        parameters = {"list": TO_DO, "name": "x", "attachments": ["log.txt", {"content": "x", "filename": "big.txt"}]}
+        result = trello.connect(Trello, CREDENTIALS, call=call).execute(Action("create_card", parameters))
+    assert recorded.parts_of(trello.requests[1]) == [("name", None, b"log.txt"), ("file", "log.txt", b"hello")]
+    assert result.success and "big.txt could not be attached" in result.message
+    assert [item["name"] for item in result.data["attachments"]] == ["log.txt"]
+
+
+def test_a_file_that_is_not_there_leaves_no_card() -> None:
+    assert "no file 'log.txt'" in refused("create_card", {"list": TO_DO, "name": "x", "attachments": "log.txt"})
+
+
+def test_a_card_that_an_earlier_call_made_gets_the_files_it_lacks() -> None:
+    parameters = {
+        "list": TO_DO,
+        "name": "Payment fails",
+        "attachments": [{"content": "1", "filename": "log.txt"}, {"content": "2", "filename": "more.txt"}],
+    }
+    with FakePlatform.of("trello", "create_card__200__found_earlier_half_attached") as trello:
+        connector = trello.connect(Trello, CREDENTIALS, call=Call(idempotency_key=KEY))
+        found = connector.find_created_card(Trello.action_spec("create_card").model.model_validate(parameters))
+    assert found.success and recorded.parts_of(trello.requests[-1])[1][1] == "more.txt"
 
 
 # --- lists and boards -----------------------------------------------------------------------------------------

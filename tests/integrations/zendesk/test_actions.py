@@ -1,5 +1,6 @@
 """What we ask Zendesk to do: the requests that are made, and what becomes of its answers."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from integrations.errors import (
     RateLimited,
     Unavailable,
     Uncertain,
+    Unreachable,
 )
-from integrations.specs import Account, Action, Call, Encode, Result
+from integrations.specs import Account, Action, Call, Encode, File, Result
 from tests.integrations import recorded
 from tests.integrations.recorded import FakePlatform
 
@@ -547,3 +549,34 @@ def test_parameters_have_a_schema_for_forms() -> None:
         schema = spec.model.model_json_schema()
         assert schema["additionalProperties"] is False
         assert all(field.get("title") for field in schema["properties"].values()), spec.name
+
+
+# --- attachments ----------------------------------------------------------------------------------------------
+FILES = {"notes.txt": File("notes.txt", b"hello", "text/plain")}
+TOKEN = "6bk3gql82em5nmf"
+
+
+def test_files_are_uploaded_and_named_by_the_comment() -> None:
+    """https://developer.zendesk.com/api-reference/ticketing/tickets/ticket-attachments/"""
+    given = {**COMMENT, "attachments": ["notes.txt", {"content": "more", "filename": "more.txt"}]}
+    with FakePlatform.of("zendesk", "add_comment__200__with_files") as zendesk:
+        connector = zendesk.connect(Zendesk, API_TOKEN, call=replace(CALL, files=FILES))
+        assert connector.execute(Action("add_comment", given)).success
+    assert [request.content for request in zendesk.requests[:2]] == [b"hello", b"more"]
+    assert zendesk.requests[0].headers["content-type"] == "text/plain"
+    assert zendesk.sent()["ticket"]["comment"]["uploads"] == [TOKEN]
+
+
+def test_a_ticket_takes_files_with_its_description() -> None:
+    with FakePlatform.of("zendesk", "create_ticket__201__with_file") as zendesk:
+        connector = zendesk.connect(Zendesk, API_TOKEN, call=replace(CALL, files=FILES))
+        connector.execute(Action("create_ticket", {**CREATE, "attachments": "notes.txt"}))
+    assert zendesk.sent()["ticket"]["comment"]["uploads"] == [TOKEN]
+
+
+def test_an_upload_that_was_cut_off_harms_nothing() -> None:
+    with FakePlatform.of("zendesk", "add_comment__upload_cut_off") as zendesk:
+        connector = zendesk.connect(Zendesk, API_TOKEN, call=replace(CALL, files=FILES))
+        with pytest.raises(Unreachable):
+            connector.execute(Action("add_comment", {**COMMENT, "attachments": ["notes.txt"]}))
+        assert connector.http.has_written is False
