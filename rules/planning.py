@@ -5,13 +5,13 @@ Comes from webhooks.processing, goes to execution. Everything here is written in
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from integrations import registry, specs
 from integrations.usage import Tally
-from rules import sequence, wake
+from rules import acts, sequence, wake
 from rules.compiled import CompiledRule, OrganizationRules, rules_of_organization
 from rules.conditions import Facts
 from rules.context import meta_of
@@ -26,7 +26,7 @@ from rules.models import (
 )
 from rules.objects import Objects
 from supportops import clock
-from supportops.bulk import Row, insert_rows
+from supportops.bulk import Row, insert_rows, update_rows, upsert_rows
 from supportops.ids import new_id
 from supportops.tenancy.models import Organization
 from supportops.tenancy.scope import current_organization_id
@@ -71,6 +71,8 @@ class Planned:
 
     event_id: uuid.UUID
     is_repeat: bool = False
+    # It told more of an event that was planned before.
+    has_grown: bool = False
     considered: int = 0
     matched: int = 0
     run_ids: list[uuid.UUID] = field(default_factory=list)
@@ -80,12 +82,15 @@ def plan(incoming: Sequence[Incoming]) -> list[Planned]:
     """Write events, verdicts, runs and steps of the organization in scope, and return what came of each event."""
     organization = Organization.objects.only("id", "rules_version").get(pk=current_organization_id())
     rules = rules_of_organization(organization.rules_version)
+    incoming = acts.together(incoming)
     known = dict(Event.objects.filter(key__in=[item.key for item in incoming]).values_list("key", "pk"))
+    grown = acts.grown([item for item in incoming if item.replay is None and item.key in known])
     rows = _Rows(organization.pk, organization.rules_version, rules, incoming)
     planned = []
     for item in incoming:
         if item.replay is None and item.key in known:
-            planned.append(Planned(known[item.key], is_repeat=True))
+            more = grown.pop(item.key, None)
+            planned.append(rows.add_to(more, item) if more else Planned(known[item.key], is_repeat=True))
             continue
         planned.append(rows.add(item))
         known[item.key] = planned[-1].event_id
@@ -105,14 +110,28 @@ class _Rows:
         self._objects = Objects(incoming, self.now)
         self.events: list[Event] = []
         self.contents: list[Row] = []
+        self.grown: list[Row] = []
         self.verdicts: list[Row] = []
+        self.second_verdicts: list[Row] = []
         self.runs: list[Run] = []
         self.steps: list[Step] = []
         self.tally = Tally()
 
     def add(self, item: Incoming) -> Planned:
         """Match one event and gather what follows from it."""
-        event_row = self._event(item)
+        if item.integration_id is not None:
+            self.tally.add(("integration", item.integration_id), "received")
+        return self._match(item, self._event(item), {})
+
+    def add_to(self, more: acts.Grown, item: Incoming) -> Planned:
+        """Ask the rules that have not fired for an event again, now that it tells more."""
+        told = more.event
+        self.grown.append({"event_id": more.row.pk, "payload": told.payload, "changed": told.changed})
+        planned = self._match(replace(item, event=told, depth=more.row.depth), more.row, more.verdicts)
+        planned.has_grown = True
+        return planned
+
+    def _match(self, item: Incoming, event_row: Event, verdicts: Mapping[uuid.UUID, str]) -> Planned:
         facts = facts_of(item.platform, item.event, self.now, meta_of(event_row))
         matches = self._rules.index.match(
             item.platform, item.event.type, item.integration_id, item.environment or None, facts
@@ -122,11 +141,12 @@ class _Rows:
         )
         event_row.rules_considered = considered
         planned = Planned(event_row.pk, considered=considered)
-        if item.integration_id is not None:
-            self.tally.add(("integration", item.integration_id), "received")
         for key, found in matches:
             outcome, rule = VerdictOutcome(found), self._rules.by_key[key]
             rule_id = rule.rule_id
+            said = verdicts.get(rule_id)
+            if said is not None and (said != VerdictOutcome.COULD_NOT_TELL or outcome != VerdictOutcome.MATCHED):
+                continue  # it has fired, or has nothing else to say
             reason = _why_suppressed(rule, event_row)
             if outcome == VerdictOutcome.MATCHED and not reason and item.replay is None:
                 # A person who has something done anew is no loop.
@@ -134,7 +154,7 @@ class _Rows:
             if outcome == VerdictOutcome.MATCHED and reason:
                 outcome = VerdictOutcome.SUPPRESSED
             if item.replay is None:
-                self.verdicts.append(
+                (self.verdicts if said is None else self.second_verdicts).append(
                     {
                         "id": new_id(),
                         "event_id": event_row.pk,
@@ -210,7 +230,16 @@ class _Rows:
             run.sequence = number
         insert_rows(Event, [vars(event) for event in self.events])
         insert_rows(EventContent, self.contents, created_at=self.now)
+        update_rows(EventContent, self.grown, key="event_id")
         insert_rows(Verdict, self.verdicts, created_at=self.now, **self._own)
+        upsert_rows(
+            Verdict,
+            self.second_verdicts,
+            ("event_id", "rule_id"),
+            "outcome = excluded.outcome, reason = excluded.reason, version_id = excluded.version_id",
+            created_at=self.now,
+            **self._own,
+        )
         insert_rows(Run, [vars(run) for run in self.runs])
         insert_rows(RunContent, [{"run_id": run.pk} for run in self.runs], inputs={}, created_at=self.now)
         insert_rows(Step, [vars(step) for step in self.steps])

@@ -229,6 +229,8 @@ def _conclude(item: _Parsed, planned: Sequence[Planned], now: Any) -> None:
         delivery.reason = (
             f"No rule matched ({considered} listened)." if considered else "No rule listens to this event."
         )
+    if any(one.has_grown for one in planned):
+        delivery.reason = f"It tells more of an event that was planned before. {delivery.reason}"
 
 
 def _conclude_failed(delivery: Delivery, error: IntegrationError, now: Any) -> None:

@@ -92,7 +92,8 @@ def _from_subscription(kind: str, payload: Mapping[str, Any]) -> list[Event]:
     for one in found:
         one.occurred_at = moment(payload.get("time"))
         one.actor_id = _text(detail.get("actor_id")) or None
-        # One act of a person changes several fields and is told once for each; what we derive is told once.
+        # One act of a person changes several fields, each told in a delivery of its own; what we derive is one event,
+        # to which planning adds each piece (rules/acts.py).
         is_derived = one.type.partition(".")[2] in ("updated", "solved", "closed")
         if is_derived and sequence:
             one.key = f"{one.external_id}:{sequence}"
