@@ -14,7 +14,10 @@ from integrations import file_admin, health, lifecycle, registry, usage
 from integrations.admin_forms import IntegrationForms
 from integrations.base import BaseIntegration
 from integrations.catalogue import setup_text
+from integrations.choices import choices_of
 from integrations.endpoints import NewSecret, address_of, endpoint_of
+from integrations.errors import IntegrationError
+from integrations.lookup import Integrations
 from integrations.models import Endpoint, Integration
 from integrations.setup_steps import as_html
 from supportops.tenancy.admin import may
@@ -52,6 +55,7 @@ class IntegrationAdmin(PagedAdmin):
     pages: ClassVar = (
         Page("test", "test_unsaved_view", Permission.WRITE, of_row=False),
         Page("test", "test_view", Permission.EXECUTE),
+        Page("choices", "choices_view", Permission.READ, methods=("GET",), of_row=False),
         Page("rotate-secret", "rotate_view", Permission.WRITE, methods=("GET", "POST")),
         Page("enable", "enable_view", Permission.WRITE),
         Page("disable", "disable_view", Permission.WRITE),
@@ -308,6 +312,20 @@ class IntegrationAdmin(PagedAdmin):
             original=row,
             connector=connector,
             problem=problem,
+        )
+
+    def choices_view(self, request: HttpRequest) -> HttpResponse:
+        """What a field's list offers: what the platform has, or why it cannot be said."""
+        asked = request.GET
+        items: list[dict[str, Any]] = []
+        problem = ""
+        try:
+            row = Integrations().find(asked.get("platform", ""), asked.get("integration") or None)
+            items = choices_of(row, asked.get("kind", ""))
+        except (IntegrationError, lifecycle.Refused, registry.UnknownPlatform) as error:
+            problem = str(error)
+        return TemplateResponse(
+            request, "admin/integrations/integration/choices.html", {"items": items, "problem": problem}
         )
 
     def enable_view(self, request: HttpRequest, row: Integration) -> HttpResponse:

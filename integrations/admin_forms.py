@@ -13,7 +13,7 @@ from unfold.widgets import (
 )
 
 from integrations.base import BaseIntegration
-from integrations.forms import CredentialsForm, SettingsForm
+from integrations.forms import CredentialsForm, SettingsForm, choices_address
 from integrations.lifecycle import Problem, WebhookWishes
 from integrations.models import Endpoint, Integration
 from supportops.tenancy.models import Environment
@@ -150,7 +150,13 @@ class IntegrationForms:
             stored=row.credentials_set if row else (),
             is_new=row is None,
         )
-        self.config = SettingsForm(connector.Config, prefix="config", data=data, original=row.config if row else {})
+        self.config = SettingsForm(
+            connector.Config,
+            prefix="config",
+            data=data,
+            original=row.config if row else {},
+            choices_at=choices_address(connector, str(row.pk)) if row else "",
+        )
         self.webhook = WebhookForm(connector, data, endpoint=endpoint) if connector.scheme_names() else None
         # Problems that belong to no single field.
         self.problems: list[str] = []

@@ -13,7 +13,9 @@ from rest_framework.response import Response
 
 from integrations import health, lifecycle, registry, usage
 from integrations.catalogue import describe
+from integrations.choices import choices_of
 from integrations.endpoints import NewSecret, address_of, endpoint_of
+from integrations.errors import IntegrationError
 from integrations.lifecycle import WebhookWishes
 from integrations.models import Endpoint, Integration
 from supportops.api.errors import ApiProblem, ApiProblems
@@ -104,6 +106,13 @@ class ExecuteSerializer(serializers.Serializer[Any]):
 
     action = serializers.CharField(max_length=80)
     parameters = serializers.DictField(required=False)
+
+
+class ChoiceSerializer(serializers.Serializer[Any]):
+    """Something that a parameter may be chosen from. Parameters take the id; most take the name as well."""
+
+    id = serializers.CharField(help_text="A text or a number, as the platform has it.")
+    name = serializers.CharField()
 
 
 class RotateSerializer(serializers.Serializer[Any]):
@@ -226,6 +235,19 @@ class IntegrationViewSet(OrganizationViewSet):
         given = wanted.validated_data
         result = _done(lambda: lifecycle.execute(row, given["action"], given.get("parameters") or {}))
         return Response(result.as_dict())
+
+    @extend_schema(
+        responses=ChoiceSerializer(many=True),
+        parameters=[OpenApiParameter("kind", str, OpenApiParameter.PATH, description="channels, agents, boards, …")],
+    )
+    @action(detail=True, methods=["get"], url_path="choices/(?P<kind>[^/]+)", pagination_class=None)
+    def choices(self, request: Request, pk: str, kind: str) -> Response:
+        """What the platform offers for a parameter; at most ten minutes old."""
+        row = self.get_object()
+        try:
+            return Response(_done(lambda: choices_of(row, kind)))
+        except IntegrationError as error:
+            raise ApiProblem(None, "platform_failed", error.message, status=502) from None
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     @action(detail=True, methods=["get"])

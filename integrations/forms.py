@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.urls import reverse
+from django.utils.http import urlencode
 from pydantic import BaseModel
 from unfold.widgets import (
     UnfoldAdminExpandableTextareaWidget,
@@ -31,6 +33,7 @@ class PieceField(forms.CharField):
     # What templates ask of a field; see parts/field.html.
     is_checkbox: ClassVar[bool] = False
     suggestions: tuple[Any, ...] = ()
+    has_suggestions = False
 
     def __init__(self, piece: Piece, original: Mapping[str, Any], **kwargs: Any) -> None:
         self.piece, self.original = piece, original
@@ -55,6 +58,7 @@ class BooleanPieceField(forms.BooleanField):
 
     is_checkbox: ClassVar[bool] = True
     suggestions: tuple[Any, ...] = ()
+    has_suggestions = False
     is_needed = False
 
 
@@ -68,8 +72,11 @@ class _ModelForm(forms.Form):
         prefix: str,
         data: Any = None,
         original: Mapping[str, Any] | None = None,
+        choices_at: str = "",
     ) -> None:
         super().__init__(data, prefix=prefix)
+        # Where the platform's choices are asked for, ending with `kind=`; empty: nobody can be asked.
+        self.choices_at = choices_at
         self.pieces = pieces_of(model)
         self.original = dict(original or {})
         for piece in self.pieces:
@@ -109,7 +116,7 @@ class SettingsForm(_ModelForm):
                 required=False, label=piece.label, help_text=piece.help, widget=UnfoldBooleanWidget()
             )
         field = PieceField(piece, self.original, widget=piece_widget(piece))
-        _suggest(field, piece, self.prefix or "")
+        _suggest(field, piece, self.prefix or "", self.choices_at)
         return field
 
     def initial_for(self, piece: Piece) -> Any:
@@ -189,9 +196,10 @@ class TemplatesForm(_ModelForm):
         field = PieceField(piece, self.original, widget=widget, help_text=f"{piece.help} {_HOW.get(piece.kind, '')}")
         if piece.kind is Kind.BOOLEAN:
             field.suggestions = ("true", "false")
+            field.has_suggestions = True
             widget.attrs["list"] = f"id_{self.prefix}-{piece.name}_list"
         else:
-            _suggest(field, piece, self.prefix or "")
+            _suggest(field, piece, self.prefix or "", self.choices_at)
         return field
 
 
@@ -200,6 +208,17 @@ _HOW = {
     Kind.JSON: "As JSON.",
     Kind.BOOLEAN: "true or false.",
 }
+
+
+def choices_address(connector: type[BaseIntegration], integration: str) -> str:
+    """Return where a form asks for a platform's choices, for the kind to be added; empty where there are none.
+
+    `integration` is a name or an id; empty: the platform's only one.
+    """
+    if not connector.choice_kinds:
+        return ""
+    place = reverse("admin:integrations_integration_choices_view")
+    return f"{place}?{urlencode({'platform': connector.key, 'integration': integration})}&kind="
 
 
 def piece_widget(piece: Piece) -> forms.Widget:
@@ -224,10 +243,24 @@ def _select(piece: Piece) -> forms.Widget:
     return widget
 
 
-def _suggest(field: PieceField, piece: Piece, prefix: str) -> None:
-    if piece.choices and not isinstance(field.widget, forms.Select):
+def _suggest(field: PieceField, piece: Piece, prefix: str, choices_at: str) -> None:
+    """Offer what the model names; else what the platform has, fetched when somebody comes to the field."""
+    if isinstance(field.widget, forms.Select | forms.Textarea):
+        return
+    list_id = f"id_{prefix}-{piece.name}_list"
+    if piece.choice_kind and choices_at:
+        field.has_suggestions = True
+        field.widget.attrs |= {
+            "list": list_id,
+            "hx-get": choices_at + piece.choice_kind,
+            "hx-trigger": "focus once",
+            "hx-target": f"#{list_id}",
+            "hx-swap": "innerHTML",
+        }
+    elif piece.choices:
         field.suggestions = piece.choices
-        field.widget.attrs["list"] = f"id_{prefix}-{piece.name}_list"
+        field.has_suggestions = True
+        field.widget.attrs["list"] = list_id
 
 
 def _placeholder(piece: Piece) -> str:

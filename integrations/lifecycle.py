@@ -241,6 +241,17 @@ def execute(row: Integration, action: str, parameters: Mapping[str, Any]) -> Res
     return shown
 
 
+def connected(
+    row: Integration, action: str, files: Mapping[str, File] | None = None
+) -> tuple[BaseIntegration, Redactor]:
+    """Return the connector of `row`, ready for one call made now, and what masks its secrets.
+
+    Raises IntegrationError for stored values that no longer fit.
+    """
+    redactor = Redactor(secret_values(_connector(row.platform), open_credentials(row)))
+    return connect(row, call=_call(row, action, files)), redactor
+
+
 def rotate_secret(row: Integration, *, secret: str | None = None, grace_seconds: float | None = None) -> NewSecret:
     """Give the integration's endpoint a new signing secret; the old one stays valid for a while. Raises Refused."""
     connector = _connector(row.platform)

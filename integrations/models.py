@@ -3,6 +3,7 @@
 from django.db import models
 
 from supportops import clock
+from supportops.fields import JsonBytesField
 from supportops.ids import new_key
 from supportops.tenancy.models import Environment
 from supportops.tenancy.owned import LinkWithin, OrganizationOwned
@@ -97,6 +98,19 @@ class Endpoint(OrganizationOwned):
 
     def __str__(self) -> str:
         return self.key[:6] + "…"
+
+
+class ChoiceList(OrganizationOwned):
+    """What a platform offered for a parameter (channels, agents) when it was last asked."""
+
+    integration = LinkWithin(Integration, on_delete=models.CASCADE, related_name="choice_lists")
+    kind = models.CharField(max_length=40)
+    # [{"id", "name"}]
+    items = JsonBytesField(default=list)
+    fetched_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["integration", "kind"], name="one_choice_list_per_kind")]
 
 
 class UsageHour(OrganizationOwned):

@@ -53,6 +53,7 @@ class Piece:
     default: Any = None
     choices: tuple[Any, ...] = ()
     takes_text: bool = False  # for JSON: a text that is no JSON is meant as a text
+    choice_kind: str = ""  # what the platform offers for it: channels, agents
 
     @property
     def name(self) -> str:
@@ -218,6 +219,7 @@ def _piece(
         part.get("default"),
         choices or _examples(part, options),
         takes_text=bool(kinds & {"string", "any"}),
+        choice_kind=str(part.get("x-choices") or ""),
     )
 
 

@@ -19,7 +19,7 @@ from unfold.widgets import (
 from integrations import registry
 from integrations.base import BaseIntegration
 from integrations.errors import IntegrationError
-from integrations.forms import TemplatesForm
+from integrations.forms import TemplatesForm, choices_address
 from integrations.pieces import NotReadable, parsed, same_text
 from integrations.specs import ActionSpec
 from rules.catalogue import OrganizationCatalogue
@@ -278,7 +278,9 @@ def parameters_form(
     original = step.get("parameters")
     if spec is None or not isinstance(original, (Mapping, type(None))):
         return None
-    return TemplatesForm(spec.model, prefix=prefix, data=data, original=original or {})
+    connector = connector_of(str(step.get("platform") or ""))
+    at = choices_address(connector, str(step.get("integration") or "")) if connector is not None else ""
+    return TemplatesForm(spec.model, prefix=prefix, data=data, original=original or {}, choices_at=at)
 
 
 def spec_of(catalogue: OrganizationCatalogue, step: Mapping[str, Any]) -> ActionSpec | None:

@@ -43,6 +43,7 @@ def make_belongings(tenant: Tenant, platform: FakePlatform) -> Belongings:
     """
     slug, api = tenant.organization.slug, tenant.api
     platform.on("POST", SLACK, {"ok": False, "error": "channel_not_found"})
+    platform.on("GET", "https://slack.com/api/conversations.list", {"ok": True, "channels": []})
     domain = f"{slug}.freshdesk.com"
     platform.on("GET", f"https://{domain}/api/v2/tickets/42", ticket(f"{slug}'s printer"))
     environment = created(api, "/api/environments/", {"name": f"{slug}-only"})

@@ -65,6 +65,7 @@ ROUTES: dict[str, str] = {
     "GET /api/integrations/{pk}/": "read",
     "PATCH /api/integrations/{pk}/": "write",
     "DELETE /api/integrations/{pk}/": "write",
+    "GET /api/integrations/{pk}/choices/{kind}/": "read",
     "POST /api/integrations/{pk}/execute/": "execute",
     "GET /api/integrations/{pk}/health/": "read",
     "POST /api/integrations/{pk}/rotate-secret/": "write",

@@ -119,7 +119,7 @@ def lists() -> list[str]:
 def ask(api: Any, route: str, owner: Belongings, kind: str) -> Any:
     """Ask for an object of `owner` as `api`, with a body that would do something."""
     method, template = route.split()
-    address = template.replace("{pk}", getattr(owner, kind)).replace("{step}", owner.step)
+    address = template.replace("{pk}", getattr(owner, kind)).replace("{step}", owner.step).replace("{kind}", "channels")
     assert "{" not in address, f"fill in {address}"
     return getattr(api, method.lower())(address, BODIES.get(route, {}), format=None if method == "GET" else "json")
 
