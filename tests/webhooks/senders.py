@@ -95,9 +95,17 @@ class Sender:
         return self.client.generic(method, path or self.path, body, content_type=content_type, headers=headers, **extra)
 
 
+def secret_of(platform: str) -> str:
+    """The secret that a platform signs with, in the form of its first scheme."""
+    connector = registry.get(platform)
+    scheme = connector.scheme(connector.scheme_names()[0])
+    assert scheme is not None
+    return SECRETS.get(platform) or scheme.new_secret()
+
+
 def make_sender(tenant: Tenant, platform: str = "webhook", *, secret: str | None = "", **fields: Any) -> Sender:
     """Return a sender of `platform`; `secret=None` leaves the endpoint to wait for one."""
-    wanted = SECRETS[platform] if secret == "" else secret
+    wanted = secret_of(platform) if secret == "" else secret
     credentials = fields.pop("credentials", None)
     demanded = {name: fields.pop(name) for name in ("scheme", "options", "allowed_ips") if name in fields}
     with working_for(tenant.organization):
@@ -108,7 +116,7 @@ def make_sender(tenant: Tenant, platform: str = "webhook", *, secret: str | None
             put_credentials(integration, credentials)
         integration.save()
         endpoint, shown = endpoints.make_endpoint(integration, registry.get(platform), secret=wanted, **demanded)
-    return Sender(tenant, endpoint, wanted or shown.text or SECRETS[platform])
+    return Sender(tenant, endpoint, wanted or shown.text or secret_of(platform))
 
 
 def deliveries(tenant: Tenant) -> list[Delivery]:

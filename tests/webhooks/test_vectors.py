@@ -11,7 +11,7 @@ from supportops import clock
 from supportops.tenancy.scope import working_for
 from tests.builders import World
 from tests.integrations.vectors import VECTORS, places
-from tests.webhooks.senders import SECRETS, deliveries, make_sender
+from tests.webhooks.senders import deliveries, make_sender, secret_of
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +25,7 @@ def test_no_scheme_that_a_platform_offers_is_left_out() -> None:
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{vector['id']}: {vector['why']}")
 def test_vector(world: World, vector: dict[str, Any]) -> None:
     platform, scheme = PLACES[vector["scheme"]]
-    sender = make_sender(world.ada, platform, scheme=scheme, options=vector.get("options"), secret=SECRETS[platform])
+    sender = make_sender(world.ada, platform, scheme=scheme, options=vector.get("options"), secret=secret_of(platform))
     endpoint = sender.endpoint
     with working_for(world.ada.organization):
         # Past the checks of configuration, which would refuse some of these secrets.
