@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from integrations.attachments import FileSource, open_source
-from integrations.errors import IntegrationError, InvalidInput, Permanent
+from integrations.errors import CODE_OF_OTHERS_RAISES, IntegrationError, InvalidInput, Permanent, told
+from integrations.outputs import as_json
 from integrations.rate_headers import rate_limit
 from integrations.signatures import Signature, StandardWebhooks
 from integrations.specs import (
@@ -205,17 +206,18 @@ class BaseIntegration:
     def call_handler(self, handler: str, *arguments: Any) -> Result:
         """Call a handler, plain or async, and return its answer in the standard form.
 
-        Any exception of the handler that is not an IntegrationError is a Permanent failure with its message.
+        Any exception of the handler that is not an IntegrationError is a Permanent failure with its message; a call
+        of sys.exit() included.
         """
         try:
             answer = getattr(self, handler)(*arguments)
             if inspect.isawaitable(answer):
                 answer = asyncio.run(_await(answer))
+            return as_result(answer)
         except IntegrationError:
             raise
-        except Exception as error:
-            raise Permanent(f"{type(error).__name__}: {error}"[:500]) from error
-        return as_result(answer)
+        except CODE_OF_OTHERS_RAISES as error:
+            raise Permanent(told(error)) from error
 
     def classify(self, response: "Response") -> IntegrationError | None:
         """Return the error that an answer means at this platform, None to leave it to the common mapping.
@@ -307,14 +309,30 @@ class BaseIntegration:
 
 
 def as_result(answer: Any) -> Result:
-    """Return whatever a handler returned as a Result: a dict without `success` is the data of a success."""
+    """Return whatever a handler returned as a Result: a dict without `success` is the data of a success.
+
+    Its data is JSON, but for the account that a connection test tells of.
+    """
+    result = _as_result(answer)
+    account = result.data.get("account") if isinstance(result.data, dict) else None
+    result.data = as_json(result.data)
+    if isinstance(account, Account):
+        result.data["account"] = account
+    return result
+
+
+def _as_result(answer: Any) -> Result:
     if isinstance(answer, Result):
-        return answer
+        return Result(bool(answer.success), str(answer.message), answer.data)
     if isinstance(answer, dict) and isinstance(answer.get("success"), bool):
-        return Result(answer["success"], str(answer.get("message", "")), answer.get("data"))
-    if isinstance(answer, BaseModel):
-        return Result(True, data=answer.model_dump(mode="json"))
+        return _result_of_dict(answer)
     return Result(True, data=answer)
+
+
+def _result_of_dict(answer: dict[str, Any]) -> Result:
+    message = answer.get("message") or ("" if answer["success"] else answer.get("error")) or ""
+    rest = {name: value for name, value in answer.items() if name not in ("success", "message", "data")}
+    return Result(answer["success"], str(message), answer.get("data", rest or None))
 
 
 async def _await(awaitable: Any) -> Any:

@@ -1,6 +1,7 @@
 """Makes a connector instance that is ready for one call: credentials, configuration, HTTP client."""
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 from integrations import registry
 from integrations.base import BaseIntegration
 from integrations.credentials import credentials_model, open_credentials
-from integrations.errors import InvalidInput
+from integrations.errors import CODE_OF_OTHERS_RAISES, IntegrationError, InvalidInput, Permanent, told
 from integrations.http import client_for
 from integrations.models import Integration
 from integrations.specs import Call
@@ -35,15 +36,17 @@ def connect_with(
 ) -> BaseIntegration:
     """Return `connector` with credentials that need not be stored. `transport` replaces the network, for tests.
 
-    Raises InvalidInput, naming the field, when credentials or configuration do not fit.
+    Raises InvalidInput, naming the field, when credentials or configuration do not fit, and Permanent for what the
+    connector's own `__init__` or `authorize` raises.
     """
     # Validated, hence normalised too: the base URL is made from these, not from what somebody typed.
     values = _validated(connector, credentials)
-    instance = _instance(connector, values)
     try:
-        instance.config = connector.Config.model_validate(config or {})
+        settings = connector.Config.model_validate(config or {})
     except ValidationError as error:
         raise InvalidInput(f"configuration {_first(error)}") from None
+    instance: BaseIntegration = _made(connector, lambda: _instance(connector, values))
+    instance.config = settings
     instance.call = call or Call()
     instance.http = client_for(
         connector,
@@ -53,7 +56,7 @@ def connect_with(
         rate_limit_of=instance.rate_limit_of,
         transport=transport,
     )
-    instance.authorize(instance.http)
+    _made(connector, lambda: instance.authorize(instance.http))
     return instance
 
 
@@ -64,6 +67,16 @@ def bare(connector: type[BaseIntegration]) -> BaseIntegration:
         needed = [p.name for p in parameters if p.name != "self" and p.default is p.empty and p.kind in _NAMED]
         return connector(**dict.fromkeys(needed, ""))
     return connector()
+
+
+def _made(connector: type[BaseIntegration], step: Callable[[], Any]) -> Any:
+    """Return what a step of making an instance gives. Raises Permanent for whatever a connector of others raises."""
+    try:
+        return step()
+    except IntegrationError:
+        raise
+    except CODE_OF_OTHERS_RAISES as error:
+        raise Permanent(f"The connector {connector.name} cannot be used: {told(error)}") from error
 
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

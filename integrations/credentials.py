@@ -1,5 +1,7 @@
 """The only place that opens a sealed credential. Typed values in, typed values out, dots everywhere else."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field, create_model
@@ -8,6 +10,12 @@ from integrations.base import BaseIntegration
 from integrations.models import Integration
 from integrations.specs import Credential, CredentialFields, SecretSpec
 
+# How free-form fields are called that say where to send something, and what their values look like.
+_PLACE_NAME = re.compile(r"(?i)(ur[il]|host|domain|server|endpoint|address|site|port|proxy|region|base)")
+_PLACE_VALUE = re.compile(r"[a-z][a-z0-9+.-]*://|(?:[a-z0-9-]+\.)+[a-z]{2,}(?::\d+)?(?:/|$)", re.IGNORECASE)
+# An address that cannot hold a secret: nothing but scheme, host and port.
+_PLAIN_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?/?", re.IGNORECASE)
+_NOTHING: Mapping[str, Any] = {}
 _TYPES: dict[str, type] = {"number": float, "boolean": bool}
 
 
@@ -29,22 +37,47 @@ def _model_of_secrets(connector: type[BaseIntegration]) -> type[BaseModel]:
     return create_model(f"{connector.__name__}Credentials", __base__=CredentialFields, **fields)
 
 
-def place_fields(connector: type[BaseIntegration]) -> set[str]:
-    """Return the names of the credential fields that decide where secrets are sent (a domain, a base URL)."""
-    places = {spec.name for spec in connector.secrets if spec.is_place}
+def place_fields(connector: type[BaseIntegration], values: Mapping[str, Any] = _NOTHING) -> set[str]:
+    """Return the names of the credential fields that decide where secrets are sent (a domain, a base URL).
+
+    Among free-form `values`, those that look like it: by their name, or because an address stands there.
+    """
+    places = {name for name in _further(connector, values) if _looks_like_place(name, values[name])}
+    places |= {spec.name for spec in connector.secrets if spec.is_place}
     for name, field in credentials_model(connector).model_fields.items():
         if any(isinstance(item, Credential) and item.is_place for item in field.metadata):
             places.add(name)
     return places
 
 
-def secret_fields(connector: type[BaseIntegration]) -> set[str]:
-    """Return the names of the credential fields whose values are secrets; places and plain texts are not."""
+def secret_fields(connector: type[BaseIntegration], values: Mapping[str, Any] = _NOTHING) -> set[str]:
+    """Return the names of the credential fields whose values are secrets; places and plain texts are not.
+
+    All free-form `values` are, but an address with nothing else in it.
+    """
     shown = {spec.name for spec in connector.secrets if spec.is_place or spec.type not in ("password", "text")}
     for name, field in credentials_model(connector).model_fields.items():
         if any(isinstance(item, Credential) and (item.is_place or not item.is_secret) for item in field.metadata):
             shown.add(name)
-    return set(credentials_model(connector).model_fields) - shown
+    free = {
+        name
+        for name in _further(connector, values)
+        if not (_PLACE_NAME.search(name) and _PLAIN_ADDRESS.fullmatch(str(values[name])))
+    }
+    return set(credentials_model(connector).model_fields) - shown | free
+
+
+def is_free_form(connector: type[BaseIntegration]) -> bool:
+    """Return whether any fields are taken: nobody has described the credentials."""
+    return credentials_model(connector).model_config.get("extra") == "allow"
+
+
+def _further(connector: type[BaseIntegration], values: Mapping[str, Any]) -> set[str]:
+    return set(values) - set(credentials_model(connector).model_fields) if is_free_form(connector) else set()
+
+
+def _looks_like_place(name: str, value: Any) -> bool:
+    return bool(_PLACE_NAME.search(name) or _PLACE_VALUE.match(str(value)))
 
 
 def open_credentials(integration: Integration) -> dict[str, Any]:
@@ -61,7 +94,7 @@ def put_credentials(integration: Integration, values: dict[str, Any]) -> None:
 
 def secret_values(connector: type[BaseIntegration], credentials: dict[str, Any]) -> list[str]:
     """Return the texts that must never be stored or shown: the values of the connector's secret fields."""
-    secrets = secret_fields(connector)
+    secrets = secret_fields(connector, credentials)
     return [text for name, value in credentials.items() if name in secrets for text in _texts(value)]
 
 

@@ -4,10 +4,23 @@
 `may_have_reached` says that a request that changes something went out and may have had its effect all the same.
 """
 
+from asyncio import CancelledError
 from collections.abc import Callable
 from typing import Any
 
 from supportops.texts import storable
+
+# What code of others may raise where it is called; a call of sys.exit() included.
+CODE_OF_OTHERS_RAISES = (Exception, SystemExit, CancelledError)
+
+
+def told(error: BaseException) -> str:
+    """Return what an exception of others says, with its class; its words may themselves be broken."""
+    try:
+        words = str(error)
+    except CODE_OF_OTHERS_RAISES:
+        words = "(its message cannot be read)"
+    return f"{type(error).__name__}: {words}"[:500]
 
 
 class IntegrationError(Exception):

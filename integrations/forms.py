@@ -1,7 +1,8 @@
 """pydantic model → Django form, for credentials, configuration and action parameters alike.
 
 Three ways to fill a form in: `SettingsForm` (typed values), `CredentialsForm` (write-only: nothing stored is shown)
-and `TemplatesForm` (texts that may hold {{ expressions }} wherever a value may stand).
+and `TemplatesForm` (texts that may hold {{ expressions }} wherever a value may stand). What a permissive model takes
+without naming it stands in one further field.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,7 @@ from unfold.widgets import (
 
 from integrations.base import BaseIntegration
 from integrations.credentials import credentials_model, secret_fields
+from integrations.further_fields import FURTHER, HOW, FurtherField
 from integrations.pieces import Kind, NotReadable, Piece, merged, pieces_of, read, text_of
 
 _KEPT = "A value is stored. Leave empty to keep it."
@@ -85,6 +87,10 @@ class _ModelForm(forms.Form):
             # Names of JSON may be such that no form has them; positions are always fine, but names read better.
             self.fields[piece.name] = field
             self.initial[piece.name] = self.original[key] if key is not None else self.initial_for(piece)
+        self.is_open = model.model_config.get("extra") == "allow"
+        if self.is_open:
+            self.fields[FURTHER] = self.further_field()
+            self.initial[FURTHER] = {name: value for name, value in self.original.items() if not self._is_named(name)}
 
     def field_for(self, piece: Piece) -> forms.Field:
         raise NotImplementedError
@@ -92,9 +98,24 @@ class _ModelForm(forms.Form):
     def initial_for(self, piece: Piece) -> Any:
         return None
 
+    def further_field(self) -> FurtherField:
+        """Return the field for what the model takes without naming it."""
+        return FurtherField(label="Further fields" if self.pieces else "Fields", help_text=HOW)
+
+    def shows(self, name: str) -> bool:
+        """Return whether a value of this name stands somewhere in the form."""
+        return self.is_open or self._is_named(name)
+
+    def _is_named(self, name: str) -> bool:
+        return any(name in piece.names for piece in self.pieces)
+
     def values(self) -> dict[str, Any]:
         """Return the values of a form that was found right, over the original ones."""
-        return merged(self.pieces, self.cleaned_data, self.original)
+        if not self.is_open:
+            return merged(self.pieces, self.cleaned_data, self.original)
+        further = self.cleaned_data[FURTHER]
+        kept = {name: value for name, value in self.original.items() if self._is_named(name) or name in further}
+        return {**merged(self.pieces, self.cleaned_data, kept), **further}
 
     def add_problem(self, path: str, detail: str) -> bool:
         """Show a problem at the field that a dotted path leads to; return whether there is such a field."""
@@ -104,7 +125,9 @@ class _ModelForm(forms.Form):
                 rest = path.partition(".")[2]
                 self.add_error(piece.name, f"{rest}: {detail}" if rest else detail)
                 return True
-        return False
+        if self.is_open:
+            self.add_error(FURTHER, f"{path}: {detail}" if path else detail)
+        return self.is_open
 
 
 class SettingsForm(_ModelForm):
@@ -163,6 +186,11 @@ class CredentialsForm(_ModelForm):
             widget = UnfoldAdminTextInputWidget(attrs={"placeholder": "(stored)"} if is_stored else {})
         return PieceField(piece, {}, widget=widget, help_text=help_text, is_needed=piece.is_required and not is_stored)
 
+    def further_field(self) -> FurtherField:
+        stored = sorted(self.stored - {piece.name for piece in self.pieces})
+        kept = f" Stored: {', '.join(stored)}. What is not written here is kept." if stored else ""
+        return FurtherField(label="Further fields" if self.pieces else "Fields", help_text=HOW + kept)
+
     def initial_for(self, piece: Piece) -> Any:
         return piece.default if self.is_new and not self.is_secret(piece) else None
 
@@ -185,6 +213,9 @@ class CredentialsForm(_ModelForm):
 
 class TemplatesForm(_ModelForm):
     """Parameters of an action, as texts that may hold expressions."""
+
+    def further_field(self) -> FurtherField:
+        return FurtherField(label="Further parameters", help_text=HOW, attributes={"data-takes": "template"})
 
     def field_for(self, piece: Piece) -> forms.Field:
         attributes = {"data-takes": "template", "spellcheck": "false"}

@@ -315,8 +315,9 @@ def _problems(error: ValidationError, where: str, model: type[BaseModel]) -> lis
 def _merged(connector: type[BaseIntegration], row: Integration, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return stored credentials with the given ones over them; a changed place demands every secret anew."""
     stored = open_credentials(row)
-    moved = [name for name in place_fields(connector) if name in given and given[name] != stored.get(name)]
-    missing = [name for name in secret_fields(connector) if stored.get(name) and not given.get(name)]
+    places = place_fields(connector, stored) | place_fields(connector, given)
+    moved = sorted(name for name in places if name in given and given[name] != stored.get(name))
+    missing = [name for name in secret_fields(connector, stored) if stored.get(name) and not given.get(name)]
     if moved and missing:
         raise Refused(
             [

@@ -2,10 +2,12 @@
 
 Connectors come from the sub-packages of `integrations.connectors`, from the packages in
 ``settings.CONNECTOR_PACKAGES`` and from installed distributions that declare the entry point
-``supportops.connectors``. Each package has a module `connector` with classes that inherit from `BaseIntegration`.
+``supportops.connectors``. Each package has a module `connector` with classes that inherit from `BaseIntegration`, or
+a module `tasks` with plain functions (integrations/plain_modules.py).
 
 Two connectors with one key are an error that stops the start, since a rule would mean one or the other by chance.
-A connector that cannot be imported is only reported (`problems`, shown by a system check): the others go on.
+A connector that cannot be imported or worked with is only reported (`problems`, shown by a system check): the others
+go on.
 """
 
 import difflib
@@ -23,16 +25,16 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from integrations.base import BaseIntegration
-from integrations.declarations import faults
-from integrations.errors import Permanent
+from integrations.declarations import faults, unusable
+from integrations.errors import CODE_OF_OTHERS_RAISES, Permanent, told
+from integrations.plain_modules import PlainModule, connector_of_module, oddities
 from integrations.specs import ActionSpec
 
 BUILT_IN = "integrations.connectors"
 ENTRY_POINTS = "supportops.connectors"
 
 Connector = type[BaseIntegration]
-# What code of others may raise while it is imported; a call of sys.exit() included.
-_ANY = (Exception, SystemExit)
+CONNECTOR, TASKS = "connector", "tasks"
 
 
 class UnknownPlatform(Permanent):
@@ -87,7 +89,19 @@ def generic_action(name: str) -> tuple[Connector, ActionSpec] | None:
 def problems() -> list[str]:
     """Return what is wrong with connectors, one sentence each: those left out, and declarations that do not hold."""
     registry = _registry()
-    return registry.problems + [fault for cls in all_connectors() for fault in faults(cls)]
+    return registry.problems + [fault for cls in all_connectors() for fault in _faults_of(cls)]
+
+
+def _faults_of(cls: Connector) -> list[str]:
+    try:
+        return faults(cls)
+    except CODE_OF_OTHERS_RAISES as error:
+        return [f"{place_of(cls)} has a declaration that cannot be checked: {told(error)}"]
+
+
+def plain_modules() -> list[type[PlainModule]]:
+    """Return the connectors that are plain modules, by key."""
+    return [cls for cls in all_connectors() if issubclass(cls, PlainModule)]
 
 
 def reset() -> None:
@@ -115,6 +129,10 @@ def _load() -> _Registry:
     registry = _Registry()
     candidates: dict[str, list[Connector]] = {}
     for cls in _found(registry.problems):
+        reason = unusable(cls)
+        if reason is not None:
+            registry.problems.append(f"{place_of(cls)} is left out: it {reason}")
+            continue
         same_key = candidates.setdefault(cls.key, [])
         if cls not in same_key:  # one class reached by two ways is one connector
             same_key.append(cls)
@@ -151,13 +169,16 @@ def _found(complaints: list[str]) -> Iterator[Connector]:
         place = f"{entry.value} (entry point '{entry.name}')"
         try:
             found = entry.load()
-        except _ANY as error:
+        except CODE_OF_OTHERS_RAISES as error:
             complaints.append(_not_imported(place, error))
             continue
         if inspect.isclass(found) and issubclass(found, BaseIntegration) and _key(found):
             yield found
+        elif isinstance(found, ModuleType) and hasattr(found, "__path__"):
+            for module_name in _connector_modules(found.__name__, complaints):
+                yield from _import(module_name, complaints)
         elif isinstance(found, ModuleType):
-            yield from _classes(found, complaints)
+            yield from _of_module(found, complaints)
         else:
             complaints.append(f"{place} is neither a connector class with a key nor a module with one.")
 
@@ -166,38 +187,67 @@ def _connector_modules(package: str, complaints: list[str]) -> Iterator[str]:
     """The names of the connector modules in a package, which may itself be a connector or hold several."""
     try:
         found = importlib.import_module(package)
-    except _ANY as error:
+    except CODE_OF_OTHERS_RAISES as error:
         complaints.append(_not_imported(package, error))
         return
     if not hasattr(found, "__path__"):
         yield package
         return
-    inside = [info.name for info in pkgutil.iter_modules(found.__path__)]
-    if "connector" in inside:
-        yield f"{package}.connector"
+    own = _module_inside(package, complaints)
+    if own is not None:
+        yield own
         return
     for info in sorted(pkgutil.iter_modules(found.__path__), key=lambda info: info.name):
         if not info.ispkg or info.name.startswith("_"):
             continue
         name = f"{package}.{info.name}"
+        before = len(complaints)
+        inside = _module_inside(name, complaints)
+        if inside is not None:
+            yield inside
+        elif len(complaints) == before:
+            complaints.append(f"{name} has no module '{CONNECTOR}' and no module '{TASKS}': it is not used.")
+
+
+def _module_inside(package: str, complaints: list[str]) -> str | None:
+    """The module of a package that is its connector; one with tasks counts where there is no other."""
+    for name in (f"{package}.{CONNECTOR}", f"{package}.{TASKS}"):
         try:
-            has_connector = importlib.util.find_spec(f"{name}.connector") is not None
-        except _ANY as error:
-            complaints.append(_not_imported(name, error))
-            continue
-        if has_connector:
-            yield f"{name}.connector"
-        else:
-            complaints.append(f"{name} has no module 'connector': it is not used.")
+            if importlib.util.find_spec(name) is not None:
+                return name
+        except CODE_OF_OTHERS_RAISES as error:
+            complaints.append(_not_imported(package, error))
+            return None
+    return None
 
 
 def _import(module_name: str, complaints: list[str]) -> Iterator[Connector]:
     try:
         module = importlib.import_module(module_name)
-    except _ANY as error:
+    except CODE_OF_OTHERS_RAISES as error:
         complaints.append(_not_imported(module_name, error))
         return
-    yield from _classes(module, complaints)
+    yield from _of_module(module, complaints)
+
+
+def _of_module(module: ModuleType, complaints: list[str]) -> Iterator[Connector]:
+    """The connectors in a module: its classes, or the module itself where it holds plain tasks."""
+    if module.__name__.rpartition(".")[2] == TASKS:
+        yield from _plain(module, complaints)
+    else:
+        yield from _classes(module, complaints)
+
+
+def _plain(module: ModuleType, complaints: list[str]) -> Iterator[Connector]:
+    key = module.__name__.rpartition(".")[0].rpartition(".")[2].lower()
+    if not key:
+        complaints.append(f"{module.__name__} is in no folder, whose name would be its key.")
+        return
+    try:
+        complaints += [f"{module.__name__} {oddity}" for oddity in oddities(module)]
+        yield connector_of_module(module, key)
+    except CODE_OF_OTHERS_RAISES as error:
+        complaints.append(f"{module.__name__} cannot be used as a module of tasks: {told(error)}")
 
 
 def _classes(module: ModuleType, complaints: list[str]) -> Iterator[Connector]:
@@ -220,4 +270,4 @@ def _key(cls: Connector) -> str:
 
 
 def _not_imported(place: str, error: BaseException) -> str:
-    return f"{place} cannot be imported and is left out: {type(error).__name__}: {error}"
+    return f"{place} cannot be imported and is left out: {told(error)}"

@@ -60,8 +60,7 @@ class Card:
         names = [name for name in self.original if name not in shown | {"parameters", "retry"}]
         given = self.original.get("parameters")
         if isinstance(given, Mapping) and self.parameters is not None:
-            known = {name for piece in self.parameters.pieces for name in piece.names}
-            names += [f"parameters.{name}" for name in given if name not in known]
+            names += [f"parameters.{name}" for name in given if not self.parameters.shows(name)]
         return names
 
     @property
@@ -107,7 +106,8 @@ class Card:
             spec = spec_of(catalogue, step)
             known = {name for piece in pieces_of(spec.model) for name in piece.names} if spec else set()
             given = step.get("parameters")
-            if isinstance(given, Mapping):
+            is_open = spec is not None and spec.model.model_config.get("extra") == "allow"
+            if isinstance(given, Mapping) and not is_open:
                 step["parameters"] = {name: value for name, value in given.items() if name in known}
         return step
 

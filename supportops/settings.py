@@ -280,7 +280,7 @@ TRUSTED_PROXIES = env.int("SUPPORTOPS_TRUSTED_PROXIES", default=0)
 
 # --- the way out --------------------------------------------------------------------------------------------
 OUTBOUND_ALLOW: list[str] = env.list("SUPPORTOPS_OUTBOUND_ALLOW", default=[])
-# In workers no code at all connects to addresses that OUTBOUND_ALLOW does not cover and that are not public.
+# In web processes and workers no code at all connects to addresses that are not public, but those of OUTBOUND_ALLOW.
 SECOND_WALL = env.bool("SUPPORTOPS_SECOND_WALL", default=True)
 PLATFORM_URLS: dict[str, str] = env.json("SUPPORTOPS_PLATFORM_URLS", default={})
 PLATFORM_LIMITS: dict[str, Any] = env.json("SUPPORTOPS_PLATFORM_LIMITS", default={})

@@ -11,6 +11,8 @@ import pytest
 from django.core.management import call_command
 
 from integrations import registry
+from integrations.connecting import connect_with
+from integrations.specs import Action
 from rules.execution import StepSource
 from supportops import clock
 from tests.builders import World
@@ -25,9 +27,9 @@ API = "https://api.helpline.example/v1"
 @pytest.fixture
 def helpline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[type]:
     folder = tmp_path / "our_connectors"
-    (folder / "helpline").mkdir(parents=True)
-    (folder / "__init__.py").touch()
-    (folder / "helpline" / "__init__.py").touch()
+    for name in (".", "helpline", "warehouse"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / "__init__.py").touch()
     for block in blocks(PAGE, "python"):
         (folder / block.words[1]).write_text(block.text, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -49,6 +51,14 @@ def test_its_declaration_holds(helpline: type, capsys: pytest.CaptureFixture[str
     assert registry.problems() == []
     call_command("connectors", "helpline")
     assert "has no README.md" in capsys.readouterr().out
+
+
+def test_plain_functions_are_a_connector(helpline: type) -> None:
+    instance = connect_with(registry.get("warehouse"), {"token": "a-token"})
+    assert instance.call_handler("test_connection").message == "Signed in."
+    sent = instance.execute(Action("send_parcel", {"to": "Ada", "weight": 2}))
+    assert sent.as_dict() == {"success": True, "message": "Sent.", "data": {"number": 7}}
+    assert list(instance.action_spec("send_parcel").model.model_fields) == ["to", "weight"]
 
 
 @pytest.mark.django_db(transaction=True)

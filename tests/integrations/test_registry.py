@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from django.core import checks as django_checks
+from pydantic import BaseModel, ConfigDict
 
 from integrations import checks, registry
 from integrations.base import BaseIntegration
-from integrations.declarations import faults
-from integrations.specs import ActionSpec, EventSpec
+from integrations.declarations import faults, unusable
+from integrations.specs import ActionSpec, EventSpec, SecretSpec
 
 MINIMAL = """
     from pydantic import BaseModel
@@ -180,9 +181,7 @@ def _class(**declared: object) -> type[BaseIntegration]:
 @pytest.mark.parametrize(
     ("declared", "says"),
     [
-        ({"key": "Odd Key"}, "has the key 'Odd Key'"),
         ({"name": ""}, "has no name"),
-        ({"actions": [ActionSpec("go", "Goes", dict, "execute")]}, "'go' whose model is not a pydantic model"),  # type: ignore[arg-type]
         ({"actions": [ActionSpec("go", "Goes", BaseIntegration.Config, "gone")]}, "handler 'gone' does not exist"),
         (
             {"actions": [ActionSpec("go", "Goes", BaseIntegration.Config, "execute")] * 2},
@@ -208,7 +207,49 @@ def test_a_declaration_that_does_not_hold_is_named(declared: dict[str, object], 
 
 
 def test_a_sane_declaration_has_no_faults() -> None:
-    assert faults(_class()) == []
+    assert faults(_class()) == [] and unusable(_class()) is None
+
+
+class _WithoutSchema(BaseModel):
+    """pydantic takes it, JSON Schema has no words for it."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+    place: Callable[[], None]
+
+
+@pytest.mark.parametrize(
+    ("declared", "says"),
+    [
+        ({"key": "Odd Key"}, "has the key 'Odd Key'"),
+        ({"key": "k" * 64}, "up to 63"),
+        ({"name": 7}, "`name` that is no text"),
+        ({"actions": "send"}, "`actions` that are no list of ActionSpec"),
+        ({"actions": [{"name": "send"}]}, "`actions` that are no list of ActionSpec"),
+        ({"actions": [ActionSpec("go", "Goes", dict, "execute")]}, "'go' whose name, description or handler"),  # type: ignore[arg-type]
+        ({"actions": [ActionSpec("go", "Goes", _WithoutSchema, "execute")]}, "action 'go' without a JSON Schema"),
+        ({"events": None}, "`events` that are no list of EventSpec"),
+        ({"events": [EventSpec("came", sample={"at": object()})]}, "sample is no JSON"),
+        ({"secrets": ["api_key"]}, "`secrets` that are no list of SecretSpec"),
+        ({"secrets": [SecretSpec("_hidden")]}, "cannot be read"),
+        ({"Credentials": dict}, "Credentials that is not a pydantic model"),
+        ({"signature": "hmac"}, "cannot be read"),
+        ({"schemes": {"hmac": "sha256"}}, "'hmac' that is not a Signature"),
+    ],
+)
+def test_a_declaration_that_cannot_be_worked_with_is_named(declared: dict[str, object], says: str) -> None:
+    reason = unusable(_class(**declared))
+    assert reason is not None and says in reason, reason
+
+
+def test_a_connector_that_declares_nonsense_is_left_out(package: Callable[..., None], settings: Any) -> None:
+    package("acmepack.broken", MINIMAL + "        actions = [1, 2]\n", key="nonsense")
+    package("acmepack.desk")
+    settings.CONNECTOR_PACKAGES = ["acmepack"]
+    assert registry.get("acme").name == "Acme"
+    with pytest.raises(registry.UnknownPlatform):
+        registry.get("nonsense")
+    [problem] = [problem for problem in registry.problems() if "acmepack.broken" in problem]
+    assert "is left out" in problem and "no list of ActionSpec" in problem
 
 
 def test_generic_actions_are_found_by_name(package: Callable[..., None], settings: Any) -> None:

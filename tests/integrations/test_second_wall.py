@@ -189,3 +189,16 @@ def test_own_servers_are_those_of_the_settings(monkeypatch: pytest.MonkeyPatch) 
     )
     monkeypatch.setattr(second_wall, "settings", embedded)
     assert own_servers() == []
+
+
+def test_web_processes_have_it_too(server: RawServer) -> None:
+    printed = walled(
+        """
+from django.conf import settings
+settings.SECOND_WALL, settings.OUTBOUND_ALLOW = True, []
+import supportops.wsgi
+print(tried(lambda: connect(("127.0.0.1", port))))
+""",
+        server.port,
+    )
+    assert printed == ["ConnectionBlocked"]
