@@ -35,15 +35,18 @@ def filled(template: str, credentials: Mapping[str, Any]) -> str:
     """Return `template` with credentials in place of its fields in braces.
 
     In the host only a host name (or a part of one) may stand; in the path values are encoded; a field at the very
-    beginning is a URL of its own (`{url}/api`), whose path is kept. Raises InvalidInput that names the field.
+    beginning is a URL of its own (`{url}/api`), whose path is kept, or with `{url:origin}` its scheme, host and port
+    alone. Raises InvalidInput that names the field.
     """
     result = ""
-    for literal, field, _, _ in string.Formatter().parse(template):
+    for literal, field, part, _ in string.Formatter().parse(template):
         result += literal
         if field is None:
             continue
         value = str(credentials.get(field) or "").strip()
-        if not result:
+        if not result and part == "origin":
+            result = _origin_of(field, value)
+        elif not result:
             result = _own_url(field, value)
         elif "/" not in result.partition("://")[2]:
             if not _HOST_PART.fullmatch(value) or len(value) > 253:
@@ -112,6 +115,14 @@ def _own_url(field: str, value: str) -> str:
     except InvalidInput as error:
         raise InvalidInput(f"{field}: {error.message}") from None
     return url.rstrip("/")
+
+
+def _origin_of(field: str, value: str) -> str:
+    try:
+        url = checked_url(value)
+    except InvalidInput as error:
+        raise InvalidInput(f"{field}: {error.message}") from None
+    return str(url.copy_with(path="/", query=None, fragment=None)).rstrip("/")
 
 
 def _refuse_dots(path: str) -> None:

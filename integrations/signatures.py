@@ -191,6 +191,12 @@ class HmacSignature(Signature):
         value = self.prefix + encoded(self._mac(self.key(secret), covered), self.encoding)
         return {self.header: value, **({self.timestamp: stamp} if self.timestamp else {})}
 
+    def new_secret(self) -> str:
+        """Return a fresh secret, in base64 where that is how the secret becomes the key."""
+        if self.key is as_base64:
+            return base64.b64encode(random_secrets.token_bytes(32)).decode()
+        return super().new_secret()
+
     def check_secret(self, secret: str) -> None:
         """Raise ValueError for an empty secret, one that everybody knows, and one that makes no key."""
         super().check_secret(secret)

@@ -82,10 +82,11 @@ class Encode:
     The author's own text stays as it is; values of the event are escaped so that they are only ever text there.
     """
 
-    as_: Literal["plain", "html", "mrkdwn", "url", "header"]
+    as_: Literal["plain", "html", "mrkdwn", "markdown", "url", "header"]
 
 
 Mrkdwn = Annotated[str, Encode("mrkdwn")]
+Markdown = Annotated[str, Encode("markdown")]
 Html = Annotated[str, Encode("html")]
 
 

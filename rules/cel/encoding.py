@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 Encoder = Callable[[str, str], str]
 
 _LINE_BREAK = re.compile(r"[\r\n\x00]")
+_MARKDOWN = re.compile(r"([\\`*_~\[\]<>])")
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _UP_TO_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:(?:[/\\]{0,2}|//[^/?#\\]*)")
 _HOST = re.compile(r"[A-Za-z0-9.\-]*(?::[0-9]{1,5})?")
@@ -22,6 +23,11 @@ def mrkdwn(text: str, before: str) -> str:
     `<!channel>`, `<@U1>` and `<https://...|text>` of a ticket stay text and ping nobody.
     """
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def markdown(text: str, before: str) -> str:
+    """Escape for Markdown (CommonMark, section 2.4): a ticket's brackets and stars make neither links nor lists."""
+    return _MARKDOWN.sub(r"\\\1", text)
 
 
 def as_html(text: str, before: str) -> str:
@@ -73,4 +79,4 @@ def has_host(rendered: str) -> bool:
     return parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
 
 
-ENCODERS: dict[str, Encoder] = {"html": as_html, "mrkdwn": mrkdwn, "url": url, "header": header}
+ENCODERS: dict[str, Encoder] = {"html": as_html, "mrkdwn": mrkdwn, "markdown": markdown, "url": url, "header": header}

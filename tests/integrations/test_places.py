@@ -37,6 +37,13 @@ class TestPlaces:
     def test_path_from_a_credential_is_encoded(self) -> None:
         assert self.made("https://t.example/bot{token}", token="1:A/../b") == "https://t.example/bot1:A%2F..%2Fb/x"
 
+    def test_an_addresss_origin_from_a_credential(self) -> None:
+        url = "https://hooks.example:8443/a/b?sig=x#y"
+        assert self.made("{url:origin}", url=url) == "https://hooks.example:8443/x"
+        for odd in ("hooks.example/a", "ftp://hooks.example", "https://a:b@hooks.example/"):
+            with pytest.raises(errors.InvalidInput, match="url"):
+                self.made("{url:origin}", url=odd)
+
     def test_whole_address_from_a_credential(self) -> None:
         assert self.made("{url}/rest", url="https://jira.example/base/") == "https://jira.example/base/rest/x"
         assert self.made("{url}", url="grafana.example:3000") == "https://grafana.example:3000/x"

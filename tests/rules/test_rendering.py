@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import AliasChoices, BaseModel, Field
 
-from integrations.specs import Encode, Html, Mrkdwn
+from integrations.specs import Encode, Html, Markdown, Mrkdwn
 from rules.expressions import MAX_OUTPUT, ExpressionError, Rendered, Roots
 from rules.rendering import render, templates_of
 
@@ -118,6 +118,15 @@ def test_an_encoding_holds_for_everything_below_and_for_nested_models() -> None:
     assert "<" not in value["attachments"][0]["text"]
     assert "<" in value["attachments"][0]["title"]
     assert "<" not in value["main"]["text"]
+
+
+def test_a_tickets_brackets_and_stars_are_no_markdown() -> None:
+    class Card(BaseModel):
+        text: Markdown
+
+    event = {**EVENT, "ticket": {"subject": "[pay](https://evil.com) *now* \\ <at>all</at>"}}
+    text = render({"text": "**New**: {{ ticket.subject }}"}, event, model=Card).value["text"]
+    assert text == r"**New**: \[pay\](https://evil.com) \*now\* \\ \<at\>all\</at\>"
 
 
 def test_values_inside_a_whole_expression_are_encoded_too() -> None:

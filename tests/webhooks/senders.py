@@ -26,6 +26,7 @@ SECRETS = {
     "freshdesk": "fd_9c1e7a52b0d84f6f8d7b3a1c",
     "pagerduty": "Zk9Wq1eUSe2t8uUZxA3sJH0pQxJxjQ==",
     "telegram": "acme_4f1c-Zk9Wq1eUSe2t8uUZ",
+    "teams": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
     "webhook": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 }
 _numbers = itertools.count(1)
