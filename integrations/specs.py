@@ -113,6 +113,8 @@ class ActionSpec:
     when `find_earlier` names a method that looks for what an earlier, cut-off call of this step made (it gets the
     same instance, returns the handler's answer or None), None when neither is to be had.
     `effect_of` tells the effect from the validated parameters, where it depends on them (an HTTP method).
+    `goes_to` tells from them the URL to which they are sent, for actions without an account: secret variables go into
+    those alone.
     """
 
     name: str
@@ -124,6 +126,7 @@ class ActionSpec:
     find_earlier: str = ""
     label: str = ""
     effect_of: Callable[[Any], Effect] | None = None
+    goes_to: Callable[[Any], str] | None = None
 
     @property
     def may_repeat(self) -> bool:
@@ -308,5 +311,7 @@ class Call:
     trace_id: str = ""
     # Files of the organization's store that the parameters name, by the name or id given there.
     files: Mapping[str, File] = field(default_factory=dict)
+    # Secrets that stand in the parameters: kept out of errors and logs, and never redirected.
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     # None: tokens are fetched for this call alone (credentials that are not stored).
     tokens: TokenKeeper | None = None

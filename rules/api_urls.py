@@ -2,10 +2,12 @@
 
 from rules.api import RuleViewSet, UnsavedTrialView
 from rules.api_runs import RunViewSet
+from rules.api_variables import VariableViewSet
 from supportops.api.routers import Router, address
 
 router = Router()
 router.register("rules", RuleViewSet, basename="rule")
 router.register("runs", RunViewSet, basename="run")
+router.register("variables", VariableViewSet, basename="variable")
 
 urlpatterns = [address("rules/test", UnsavedTrialView.as_view(), "rule-test-unsaved"), *router.urls]

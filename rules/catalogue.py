@@ -8,6 +8,7 @@ from integrations import lookup, registry
 from integrations.base import BaseIntegration
 from integrations.models import Integration
 from integrations.specs import ActionSpec
+from rules.models import Variable
 from supportops.tenancy.models import Environment
 
 
@@ -21,6 +22,15 @@ class KnownIntegration:
     environment: str | None
 
 
+@dataclass(frozen=True)
+class KnownVariable:
+    """A variable as far as documents are concerned: of one name there may be one for each environment."""
+
+    name: str
+    is_secret: bool
+    hosts: tuple[str, ...] = ()
+
+
 class Catalogue(Protocol):
     """Everything that checking a document asks about the world; pure tests give their own."""
 
@@ -31,6 +41,10 @@ class Catalogue(Protocol):
     @property
     def environments(self) -> list[str]:
         """Return the names of the organization's environments."""
+
+    @property
+    def variables(self) -> list[KnownVariable]:
+        """Return the organization's variables."""
 
     def connector(self, platform: str) -> type[BaseIntegration]:
         """Return a platform's connector. Raises registry.UnknownPlatform, naming those that are near."""
@@ -58,3 +72,7 @@ class OrganizationCatalogue:
     @cached_property
     def environments(self) -> list[str]:
         return list(Environment.objects.values_list("name", flat=True))
+
+    @cached_property
+    def variables(self) -> list[KnownVariable]:
+        return [KnownVariable(row.name, row.is_secret, tuple(row.hosts)) for row in Variable.objects.all()]

@@ -17,6 +17,7 @@ from integrations.errors import IntegrationError
 from integrations.parameters import sentence
 from integrations.specs import ActionSpec, EventSpec
 from rules.catalogue import Catalogue
+from rules.check_variables import check_variables
 from rules.conditions import ConditionErrors, compile_conditions, doubts
 from rules.document import RuleDocument, StepDocument
 from rules.expressions import ExpressionError, Roots, compile_condition, compile_template, has_expression
@@ -177,9 +178,9 @@ class _Checker:
             inputs=tuple(self.document.inputs) if self.document.inputs is not None else None,
             fields=fields_of(self.events),
         )
+        compiles = len(self.problems)
         if step.condition_text is not None:
             self._expression(f"{at}.condition", lambda: compile_condition(step.condition_text or "", roots))
-        compiles = len(self.problems)
         for path, text in _texts(step.parameters, ()):
             where = ".".join((f"{at}.parameters", *map(str, path)))
             self._expression(where, lambda text=text: compile_template(text, roots))
@@ -192,6 +193,8 @@ class _Checker:
         except IntegrationError as error:
             self._unknown_action(at, step, error)
             return
+        if compiles == len(self.problems):
+            self._variables(at, step, spec)
         if not connector.is_generic:
             self._step_integration(at, step, connector)
         elif step.integration is not None:
@@ -199,6 +202,12 @@ class _Checker:
         if compiles == len(self.problems):
             self._hosts(at, step, spec)
         self._parameters(at, step, spec)
+
+    def _variables(self, at: str, step: StepDocument, spec: ActionSpec) -> None:
+        known = self.catalogue.variables
+        problems, warnings = check_variables(at, step.parameters, step.condition_text, spec, known)
+        self.problems += problems
+        self.warnings += warnings
 
     def _hosts(self, at: str, step: StepDocument, spec: ActionSpec) -> None:
         try:

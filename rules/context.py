@@ -19,6 +19,7 @@ def roots_for(
     subjects: Iterable[str],
     inputs: Mapping[str, Any],
     steps: Mapping[str, Mapping[str, Any]],
+    env: Mapping[str, Any] | None = None,
     integration: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the values of every root for one step of `run`."""
@@ -28,7 +29,7 @@ def roots_for(
         "meta": meta_of(event),
         "inputs": dict(inputs),
         "steps": dict(steps),
-        "env": {},
+        "env": dict(env or {}),
         "vars": {},
         "run": {"id": str(run.pk), "created_at": run.created_at.isoformat(), "cause": run.cause},
         "rule": {"id": str(run.rule_id), "name": rule_name},

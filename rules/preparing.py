@@ -33,6 +33,7 @@ from rules.models.history import RUN_ENDED
 from rules.rendering import render
 from rules.retry import AwaitCredentials
 from rules.settling import Settlement
+from rules.variables import Secret, Variables
 from supportops import clock, odd_json
 from supportops.redaction import secrets_named_in
 from supportops.tenancy.models import Organization
@@ -58,6 +59,7 @@ class Prepared:
     buckets: Sequence[limits.Bucket] = ()
     warnings: Sequence[str] = ()
     files: Mapping[str, File] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     number: int = 0
     _connect: Callable[[Call], BaseIntegration] | None = None
     _instance: BaseIntegration | None = field(default=None, repr=False)
@@ -76,6 +78,7 @@ class Prepared:
                 deadline=self.compiled.timeout,
                 trace_id=self.step.run.trace_id,
                 files=self.files,
+                secrets=self.secrets,
             )
         )
         if self.step.repeats_uncertain and self.spec.find_earlier:
@@ -244,6 +247,7 @@ class _Batch:
         self._organization = Organization.objects.get(pk=current_organization_id())
         self._gates = circuit.gate(self._integrations.ids(), self.now)
         self._redactors: dict[uuid.UUID | None, Redactor] = {}
+        self._variables = Variables()
 
     def prepare(self, step: Step) -> Prepared:
         """Return the call of `step`. Raises a _Decision when there is none to make."""
@@ -252,13 +256,15 @@ class _Batch:
         compiled_rule = compiled_version(step.run.version_id)
         compiled = compiled_rule.step(step.name)
         roots = self._roots(step, compiled_rule)
+        roots["env"], secrets = self._env(step, compiled)
         self._check_condition(compiled, roots)
         connector, spec, integration = self._target(step, compiled)
         roots["integration"] = {"id": str(integration.pk), "name": integration.name} if integration else {}
         rendered, warnings = self._render(compiled, spec, roots)
-        redactor = self._redactor(connector, integration, rendered)
+        redactor = self._redactor(connector, integration, rendered, [secret.text for secret in secrets])
         shown = redactor.value(rendered)
         data = self._validated(spec, rendered, shown, redactor)
+        _check_hosts([secret for secret in secrets if secret.name in compiled.sent_variables], spec, data, shown)
         prepared = Prepared(
             step=step,
             compiled=compiled,
@@ -273,6 +279,7 @@ class _Batch:
             warnings=[redactor.text(warning) for warning in warnings],
             # Read here, in the thread that may use the database.
             files=files_for(data),
+            secrets=tuple(secret.text for secret in secrets),
         )
         prepared._connect = self._connector(connector, integration)
         self._wait_for_platform(prepared, integration)
@@ -295,6 +302,11 @@ class _Batch:
             inputs=self._inputs.get(step.run_id, {}),
             steps=self._earlier.get(step.run_id, {}),
         )
+
+    def _env(self, step: Step, compiled: CompiledStep) -> tuple[dict[str, Any], list[Secret]]:
+        if compiled.variables is None:
+            return {}, []
+        return self._variables.root(step.run.environment, compiled.variables)
 
     def _check_condition(self, compiled: CompiledStep, roots: Mapping[str, Any]) -> None:
         if compiled.condition is None:
@@ -368,10 +380,16 @@ class _Batch:
             earlier.setdefault(row.run_id, {})[row.name] = outcome_of(row, outputs.get(row.pk))
         return earlier
 
-    def _redactor(self, connector: type[BaseIntegration], integration: Integration | None, rendered: Any) -> Redactor:
-        """Mask the integration's credentials, and what the step itself sends under a secret's name."""
+    def _redactor(
+        self,
+        connector: type[BaseIntegration],
+        integration: Integration | None,
+        rendered: Any,
+        named: Sequence[str],
+    ) -> Redactor:
+        """Mask the integration's credentials, secret variables, and what the step sends under a secret's name."""
         key = integration.pk if integration else None
-        if sent := list(secrets_named_in(rendered)):
+        if sent := [*named, *secrets_named_in(rendered)]:
             secrets = secret_values(connector, open_credentials(integration)) if integration else []
             return Redactor([*secrets, *sent])
         if key not in self._redactors:
@@ -385,6 +403,19 @@ class _Batch:
         # Opened here, in the thread that may use the database; the call itself runs in another one.
         credentials = open_credentials(integration)
         return lambda call: connect_with(connector, credentials, integration.config, call=call)
+
+
+def _check_hosts(secrets: Sequence[Secret], spec: ActionSpec, data: BaseModel, shown: Any) -> None:
+    """A secret goes to its own hosts alone. Raises _Failed."""
+    url = spec.goes_to(data) if spec.goes_to is not None else None
+    for secret in secrets:
+        if url is None:
+            told = f"The variable '{secret.name}' is a secret: it goes into requests to its hosts alone, not into this."
+            raise _Failed("Forbidden", told, shown)
+        if not secret.may_go_to(url):
+            hosts = ", ".join(secret.hosts)
+            told = f"The variable '{secret.name}' is a secret for {hosts}: it is not sent anywhere else."
+            raise _Failed("Forbidden", told, shown)
 
 
 # How much of an answer is kept with the step.

@@ -14,6 +14,7 @@ from rules.conditions import evaluate
 from rules.expressions import ExpressionError
 from rules.planning import facts_of
 from rules.rendering import render
+from rules.variables import Variables
 from supportops import clock
 
 
@@ -144,7 +145,7 @@ def _roots(
         "inputs": dict(inputs),
         # No earlier step has run in a trial.
         "steps": {step.name: dict(nothing) for step in rule.steps},
-        "env": {},
+        "env": _env(rule),
         "vars": {},
         "run": {},
         "rule": {"id": str(rule.rule_id), "name": rule_name},
@@ -155,6 +156,13 @@ def _roots(
     for subject in rule.subjects(platform, event.type):
         roots[subject] = event.payload.get(subject)
     return roots
+
+
+def _env(rule: CompiledRule) -> dict[str, Any]:
+    """Return the variables, secrets as dots; of the environment that the rule itself names."""
+    if all(step.variables is None for step in rule.steps):
+        return {}
+    return Variables().shown(rule.document.trigger.environment or rule.document.environment or "")
 
 
 def _meta(event: specs.Event, platform: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from integrations import files, lifecycle
 from integrations.models import Endpoint, Integration
-from rules import authoring
+from rules import authoring, variables
 from rules.models import (
     Attempt,
     AttemptStatus,
@@ -79,6 +79,8 @@ def make_history(tenant: Tenant) -> History:
             platform="slack", name=f"{mark} Slack", credentials={"bot_token": f"xoxb-{mark}-canary-2"}
         )
         files.create_file(f"{mark}.txt", b"notes")
+        variables.create(variables.Wish("REGION", f"{mark}-region"))
+        variables.create(variables.Wish("KEY", f"{mark}-canary-3", is_secret=True, hosts=("api.example.com",)))
         assert endpoint is not None and secret.text is not None
         rule, _ = authoring.create(urgent_document(mark), author=f"{mark}-author")
         authoring.change(rule, {**urgent_document(mark), "late": "skip"}, author=f"{mark}-author")

@@ -34,6 +34,7 @@ class Belongings:
     member: str
     environment: str
     file: str
+    variable: str
 
 
 def make_belongings(tenant: Tenant, platform: FakePlatform) -> Belongings:
@@ -82,6 +83,7 @@ def make_belongings(tenant: Tenant, platform: FakePlatform) -> Belongings:
         member=api.get("/api/members/").json()["results"][0]["id"],
         environment=environment["id"],
         file=upload(api, f"{slug}'s notes.txt", b"notes")["id"],
+        variable=created(api, "/api/variables/", {"name": "REGION", "value": f"{slug}-region"})["id"],
     )
 
 

@@ -104,6 +104,9 @@ class Path:
         return value
 
     def _absent(self, parent: str, index: int) -> Fault:
+        if self.root == "env" and not self.is_local and index == 0:
+            message = f"There is no variable '{self.parts[0]}' here. Make it, or write env.?{self.parts[0]}.orValue(…)."
+            return Fault(message, self.start, code="unknown_variable", is_missing=True)
         missing = Path(self.root, self.parts[: index + 1], 0).text if index >= 0 else self.root
         what = "item" if self.parts and isinstance(self.parts[max(0, index)], int) else "field"
         reason = f": '{parent}' has no such {what}" if index >= 0 else ""
@@ -310,13 +313,13 @@ class Node:
             except Unbound as unbound:
                 # Only now it is sure that the value was needed: `has(a.b) ? a.b : 1` never asks.
                 absent = faults[unbound.name]
-                if not (absent.is_missing and scope.is_soft):
+                if not _is_null(absent, scope):
                     raise absent from None
                 scope.missing.append(absent.message)
                 values[unbound.name], sizes[unbound.name] = None, Size(1)
                 gave_null = True
             except Fault as reason:
-                if reason.is_missing and scope.is_soft:
+                if _is_null(reason, scope):
                     scope.missing.append(reason.message)
                     return None
                 if gave_null and reason.code != "too_large":
@@ -328,7 +331,7 @@ class Node:
         try:
             found = slot.value(scope)
         except Fault as fault:
-            if fault.is_missing and scope.is_soft:
+            if _is_null(fault, scope):
                 scope.missing.append(fault.message)
                 return None
             raise
@@ -340,6 +343,11 @@ class Node:
 
     def _start(self) -> int:
         return self._origin[0][1] if self._origin else 0
+
+
+def _is_null(fault: Fault, scope: Scope) -> bool:
+    """Whether what is missing counts as null. A variable never does: it was forgotten, not left out by a platform."""
+    return fault.is_missing and scope.is_soft and fault.code != "unknown_variable"
 
 
 def _nodes_of(piece: object) -> "tuple[Node, ...]":

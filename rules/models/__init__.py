@@ -16,6 +16,7 @@ from rules.models.history import (
     VerdictOutcome,
     Worker,
 )
+from rules.models.keeping import Variable
 
 __all__ = [
     "Attempt",
@@ -30,6 +31,7 @@ __all__ = [
     "Step",
     "StepContent",
     "StepStatus",
+    "Variable",
     "Verdict",
     "VerdictOutcome",
     "Worker",

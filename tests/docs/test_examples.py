@@ -10,7 +10,7 @@ import yaml
 from integrations import registry
 from integrations.base import BaseIntegration
 from integrations.specs import ActionSpec
-from rules.catalogue import KnownIntegration
+from rules.catalogue import KnownIntegration, KnownVariable
 from rules.checking import check
 from rules.conditions import compile_conditions, evaluate
 from rules.document import RuleDocument, StepDocument
@@ -29,6 +29,7 @@ class AllConnected:
         KnownIntegration(f"id-{key}", key, key, None) for key in ("slack", "trello", "zendesk", "freshdesk")
     ]
     environments = ["dev", "staging", "prod"]
+    variables: list[KnownVariable] = []
 
     def connector(self, platform: str) -> type[BaseIntegration]:
         return registry.get(platform)

@@ -12,7 +12,7 @@ from integrations import registry
 from integrations.base import BaseIntegration
 from integrations.errors import InvalidInput
 from integrations.specs import READS, ActionSpec, Encode, EventSpec, Mrkdwn
-from rules.catalogue import KnownIntegration
+from rules.catalogue import KnownIntegration, KnownVariable
 from rules.checking import Checked, check
 from rules.document import RuleDocument
 from rules.problems import Problem
@@ -72,6 +72,7 @@ class World:
     def __init__(self, *integrations: KnownIntegration) -> None:
         self.integrations = list(integrations)
         self.environments = ["dev", "prod"]
+        self.variables = [KnownVariable("REGION", False), KnownVariable("KEY", True, ("api.example.com",))]
 
     def connector(self, platform: str) -> type[BaseIntegration]:
         for connector in (Desk, Chat, Web):

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.urls import reverse
 
 from integrations.models import StoredFile
+from rules.models import Variable
 from supportops.people.models import ApiToken
 from supportops.tenancy.models import Environment, Membership
 from supportops.tenancy.owned import OrganizationOwned
@@ -41,7 +42,7 @@ def rows_of(history: History) -> list[Any]:
     """Return a row of every model that has a page."""
     with working_for(history.tenant.organization):
         entry = apps.get_model("audit", "AuditEntry").objects.first()
-        own = [model.objects.first() for model in (Membership, ApiToken, Environment, StoredFile)]
+        own = [model.objects.first() for model in (Membership, ApiToken, Environment, StoredFile, Variable)]
     return [
         history.freshdesk,
         history.rule,

@@ -35,6 +35,7 @@ OBJECTS = {
     "/api/members/{pk}": "member",
     "/api/environments/{pk}": "environment",
     "/api/files/{pk}": "file",
+    "/api/variables/{pk}": "variable",
 }
 # Everybody's: the catalogue, where platforms send to (a signature decides), one-time addresses of people.
 SHARED = ("/api/platforms/{key}/", "/api/webhooks/{platform}/", "/people/")
@@ -56,6 +57,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/members/{pk}/": {"role": "viewer"},
     "PUT /api/environments/{pk}/": {"name": "bos-now", "position": 9},
     "PATCH /api/environments/{pk}/": {"name": "bos-now"},
+    "PATCH /api/variables/{pk}/": {"value": "Bo's now"},
 }
 
 LISTED = {
@@ -69,6 +71,7 @@ LISTED = {
     "/api/members/": "member",
     "/api/environments/": "environment",
     "/api/files/": "file",
+    "/api/variables/": "variable",
 }
 FILTERS = [
     ("/api/deliveries/", "integration", "helpdesk"),

@@ -1,6 +1,7 @@
 """HTTP: one request to any public address, without an account of ours."""
 
 import base64
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from integrations.base import BaseIntegration
@@ -33,6 +34,7 @@ class Http(BaseIntegration):
             model=HttpRequest,
             handler="http_request",
             effect_of=effect_of,
+            goes_to=attrgetter("url"),
             label="HTTP request",
         )
     ]
@@ -71,5 +73,5 @@ class Http(BaseIntegration):
             data=form,
             timeout=data.timeout,
             # What the author sends along may be a secret, and is meant for this host alone.
-            follow=data.method in ("GET", "HEAD") and not headers,
+            follow=data.method in ("GET", "HEAD") and not headers and not self.call.secrets,
         )

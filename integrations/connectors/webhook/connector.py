@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from integrations.base import BaseIntegration
@@ -50,6 +51,7 @@ class Webhook(BaseIntegration):
             model=SendWebhook,
             handler="webhook",
             effect_of=effect_of,
+            goes_to=attrgetter("url"),
             label="Send a webhook",
         )
     ]

@@ -1,0 +1,45 @@
+"""What an organization keeps for its rules."""
+
+from django.core.validators import RegexValidator
+from django.db import models
+
+from supportops import clock
+from supportops.fields import JsonBytesField
+from supportops.tenancy.models import Environment
+from supportops.tenancy.owned import LinkWithin, OrganizationOwned
+from supportops.vault.fields import SealedField
+
+_NAME = RegexValidator(
+    r"\A[A-Za-z_][A-Za-z0-9_]{0,62}\Z", "A name has letters, digits and underscores, and no digit first."
+)
+
+
+class Variable(OrganizationOwned):
+    """A value that rules read as ``env.NAME``, for one environment or for all. A secret's value is sealed."""
+
+    name = models.CharField(max_length=63, validators=[_NAME])
+    environment = LinkWithin(Environment, on_delete=models.PROTECT, null=True, blank=True)
+    is_secret = models.BooleanField(default=False)
+    # A text, number or boolean; null for secrets.
+    value = JsonBytesField(null=True)
+    secret = SealedField(label="variable.secret")
+    # Where a secret may be sent (integrations.bindings).
+    hosts = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    updated_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        ordering = ["name", "environment"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "name", "environment"], name="one_variable_per_environment"
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "name"],
+                condition=models.Q(environment__isnull=True),
+                name="one_variable_without_environment",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
