@@ -1,10 +1,10 @@
-"""Addresses given to platforms: made with their secrets, found by strangers' requests, rotated."""
+"""Addresses given to platforms: made with their secrets, changed, rotated. Requests find them in endpoint_cache."""
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Any
 
 from django.conf import settings
@@ -24,44 +24,6 @@ class NewSecret:
     """A signing secret in the open, to be shown once; None when the platform makes it."""
 
     text: str | None
-
-
-def find_endpoint(platform: str, key: str) -> Endpoint | None:
-    """Return the endpoint at an address with its integration and organization, None when there is none.
-
-    Works across organizations: who asks is not known before the signature is checked. Anything switched off is not
-    there.
-    """
-    return (
-        Endpoint.across_organizations.select_related("integration", "organization")
-        .filter(
-            key=key,
-            integration__platform=platform,
-            integration__is_enabled=True,
-            organization__is_active=True,
-        )
-        .first()
-    )
-
-
-def find_by_account(platform: str, account_id: str, most: int = 5) -> list[Endpoint]:
-    """Return the endpoints of integrations that are proven to be this account, oldest first.
-
-    Works across organizations. Among several the signature decides; more than `most` are never tried.
-    """
-    if "\0" in account_id:
-        # No account is called that, and PostgreSQL would refuse the question.
-        return []
-    return list(
-        Endpoint.across_organizations.select_related("integration", "organization")
-        .filter(
-            integration__platform=platform,
-            integration__account_id=account_id,
-            integration__is_enabled=True,
-            organization__is_active=True,
-        )
-        .order_by("created_at")[:most]
-    )
 
 
 def make_endpoint(
@@ -164,20 +126,14 @@ def valid_secrets(endpoint: Endpoint, now: datetime) -> list[str]:
     ]
 
 
-def may_send(endpoint: Endpoint, ip: str) -> bool:
-    """Return whether a request from `ip` may come in here at all."""
-    if not endpoint.allowed_ips:
-        return True
-    try:
-        address = ip_address(ip)
-    except ValueError:
-        return False
-    return any(address in ip_network(network, strict=False) for network in endpoint.allowed_ips)
-
-
 def address_of(endpoint: Endpoint, platform: str) -> str:
     """Return the public address, as it is registered at the platform. Signatures may cover it."""
-    return f"{settings.PUBLIC_URL}/api/webhooks/{platform}/{endpoint.key}"
+    return public_address(platform, endpoint.key)
+
+
+def public_address(platform: str, key: str) -> str:
+    """Return the public address with this key."""
+    return f"{settings.PUBLIC_URL}/api/webhooks/{platform}/{key}"
 
 
 def endpoint_of(integration_id: uuid.UUID) -> Endpoint | None:

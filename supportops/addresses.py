@@ -1,24 +1,31 @@
 """IP addresses of callers: which one a request came from, and whether it is among those allowed."""
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 
 
 def client_ip(request: HttpRequest) -> str:
-    """Return the caller's address; empty when the server does not know it.
+    """Return the caller's address; empty when the server does not know it."""
+    return caller_of(request.META)
+
+
+def caller_of(environ: Mapping[str, Any]) -> str:
+    """Return the address of whoever sent the request with this WSGI environment; empty when it is not known.
 
     Each trusted proxy appends the address it was called from to X-Forwarded-For, so with n of them the n-th
     entry from the right is the caller's; everything further left was written by the caller himself.
     """
     trusted = settings.TRUSTED_PROXIES
     if trusted:
-        hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+        hops = [hop.strip() for hop in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
         if hops:
             return _plain(hops[-min(trusted, len(hops))])
-    return _plain(request.META.get("REMOTE_ADDR", ""))
+    return _plain(environ.get("REMOTE_ADDR", ""))
 
 
 def is_allowed(ip: str, allowed: Iterable[str]) -> bool:
@@ -46,6 +53,7 @@ def check_networks(values: Iterable[object]) -> list[str]:
     return checked
 
 
+@lru_cache(maxsize=1024)
 def _plain(text: str) -> str:
     """Return an address without port, brackets and IPv4-in-IPv6 wrapping; empty when it is none."""
     text = text.strip()

@@ -1,4 +1,4 @@
-"""The WSGI application: Django behind the admission that keeps threads free for receipts."""
+"""The WSGI application: the front door, and Django behind the admission that keeps threads free for receipts."""
 
 import os
 
@@ -13,6 +13,7 @@ from django.conf import settings  # noqa: E402 - readable only now
 from integrations import second_wall  # noqa: E402
 from supportops.running.admission import Admission  # noqa: E402
 from supportops.running.processes import take_turns_quickly  # noqa: E402
+from webhooks.door import FrontDoor  # noqa: E402
 
 take_turns_quickly()
 
@@ -20,4 +21,4 @@ take_turns_quickly()
 if settings.SECOND_WALL:
     second_wall.install()
 
-application = Admission(_django, most=settings.WEB_THREADS - settings.WEB_THREADS_FOR_RECEIPTS)
+application = FrontDoor(Admission(_django, most=settings.WEB_THREADS - settings.WEB_THREADS_FOR_RECEIPTS))

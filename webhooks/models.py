@@ -92,6 +92,26 @@ class DeliveryConflict(OrganizationOwned):
     received_at = models.DateTimeField(default=clock.now)
 
 
+class RejectionMinute(OrganizationOwned):
+    """How many requests an endpoint refused in one minute for one reason. Its first one is audited."""
+
+    # By id alone: the count outlives its endpoint for a while.
+    endpoint_id = models.UUIDField()
+    reason = models.CharField(max_length=40)
+    minute = models.DateTimeField()
+    refused = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "endpoint_id", "reason", "minute"], name="one_rejection_row"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.refused} at {self.minute:%Y-%m-%d %H:%M} UTC: {self.reason}"
+
+
 class Chore(models.Model):
     """Something that is done every so often by one process at a time, whoever it is (webhooks/chores.py)."""
 

@@ -32,7 +32,7 @@ from supportops.ids import first_id_at
 from supportops.jobs.models import Job, JobStatus
 from supportops.tenancy.scope import working_for
 from webhooks.chores import Every
-from webhooks.models import Delivery, DeliveryBody, DeliveryConflict, DeliveryKey, DeliveryStatus
+from webhooks.models import Delivery, DeliveryBody, DeliveryConflict, DeliveryKey, DeliveryStatus, RejectionMinute
 
 log = structlog.get_logger()
 
@@ -207,6 +207,7 @@ ENDINGS = (
     Ending(Delivery, _run_days, "received_at", "organization_id", _deliveries),
     Ending(Job, _run_days, "created_at", "organization_id", _jobs),
     Ending(DeliveryKey, lambda: settings.DELIVERY_KEY_DAYS, "created_at", "organization_id", _all_of(DeliveryKey)),
+    Ending(RejectionMinute, lambda: 1, "minute", "organization_id", _all_of(RejectionMinute)),
     Ending(UsageHour, lambda: USAGE_DAYS, "hour", "organization_id", _all_of(UsageHour)),
 )
 

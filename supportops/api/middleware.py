@@ -19,6 +19,11 @@ logger = logging.getLogger(__name__)
 _WELL_FORMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+=@-]{0,63}")
 
 
+def request_id_of(given: str) -> str:
+    """Return the id of a request whose X-Request-ID was `given`: that one where it is well formed, else a new one."""
+    return given if _WELL_FORMED.fullmatch(given) else str(new_id())
+
+
 class RequestIdMiddleware:
     """Sets `request.request_id`, the context's request id and caller's address, and the X-Request-ID of the answer."""
 
@@ -26,8 +31,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        given = request.headers.get("X-Request-ID", "")
-        request_id = given if _WELL_FORMED.fullmatch(given) else str(new_id())
+        request_id = request_id_of(request.headers.get("X-Request-ID", ""))
         request.request_id = request_id  # type: ignore[attr-defined]
         with acting_as(request_id=request_id, ip=client_ip(request)):
             response = self.get_response(request)

@@ -11,18 +11,21 @@ from urllib.parse import urlencode
 
 import pytest
 from django.core.handlers.asgi import ASGIRequest
-from django.db import OperationalError, connection
+from django.db import IntegrityError, OperationalError, connection
+from django.db.models import Model
 from django.test import Client
 
 from audit.models import AuditEntry
-from integrations import endpoints, registry
+from integrations import endpoint_cache, endpoints, registry
 from integrations.models import Integration
 from supportops import clock
+from supportops.bulk import insert_rows
 from supportops.tenancy.scope import working_for
 from tests.builders import World
 from tests.integrations import recorded
 from tests.webhooks.senders import Sender, counted, deliveries, error_of, make_sender, only_delivery, raw_of
-from webhooks import receiving
+from webhooks import storing
+from webhooks.group_commit import GroupCommit, _Slot, outermost
 from webhooks.models import Delivery, DeliveryBody, DeliveryConflict, DeliveryKey
 from webhooks.processing import process_due
 from webhooks.views import take
@@ -381,8 +384,19 @@ def test_secrets_in_headers_are_not_stored(world: World) -> None:
 # --- promises of the write ----------------------------------------------------------------------------------------
 
 
+def _without_room_for(table: type[Model]) -> AbstractContextManager[Any]:
+    """The disk is full when rows of `table` are written, in the middle of the transaction."""
+
+    def insert(model: type[Model], *arguments: Any, **options: Any) -> None:
+        if model is table:
+            raise OperationalError("disk full")
+        insert_rows(model, *arguments, **options)
+
+    return patch.object(storing, "insert_rows", insert)
+
+
 def test_without_a_database_the_sender_is_asked_to_come_again(world: World, sender: Sender) -> None:
-    with patch.object(Delivery.across_organizations, "bulk_create", side_effect=OperationalError("disk full")):
+    with _without_room_for(Delivery):
         response = sender.send({"a": 1}, delivery_id="msg_a")
     assert error_of(response) == (503, "unavailable")
     assert response.json()["type"] == "server_error"
@@ -392,7 +406,7 @@ def test_without_a_database_the_sender_is_asked_to_come_again(world: World, send
 
 @pytest.mark.django_db(transaction=True)
 def test_what_was_not_committed_was_not_taken_and_may_come_again(world: World, sender: Sender) -> None:
-    with patch.object(DeliveryBody.objects, "bulk_create", side_effect=OperationalError("disk full")):
+    with _without_room_for(DeliveryBody):
         assert sender.send({"a": 1}, delivery_id="msg_a").status_code == 503
     assert deliveries(world.ada) == []
     assert sender.send({"a": 1}, delivery_id="msg_a").json()["status"] == "accepted"
@@ -401,24 +415,38 @@ def test_what_was_not_committed_was_not_taken_and_may_come_again(world: World, s
 @pytest.mark.django_db(transaction=True)
 def test_one_that_cannot_be_written_takes_no_other_down(world: World, sender: Sender) -> None:
     """What is written together fails alone: an endpoint that was removed meanwhile is its own request's matter."""
-    connector, other = registry.get("webhook"), make_sender(world.ada)
-    arrivals = []
-    for one in (sender, other, sender):
-        request = recorded.RecordedRequest("x", {}, b"{}").as_request()
-        with working_for(world.ada.organization):
-            arrivals.append(receiving._arrival(request, connector, one.endpoint, {}, ""))
+    other = make_sender(world.ada)
+    arrivals = [_arrival(one) for one in (sender, other, sender)]
     with working_for(world.ada.organization):
         Integration.objects.filter(pk=other.integration.pk).delete()
-        written = receiving._write(arrivals)
-    assert [isinstance(outcome, Exception) for outcome in written] == [False, True, False]
-    assert {one.pk for one in deliveries(world.ada)} == {arrivals[0].delivery.pk, arrivals[2].delivery.pk}
+    # It went after the group had asked which endpoints are current.
+    everyone = {arrival.endpoint.id for arrival in arrivals}
+    with patch.object(storing.endpoint_cache, "current", return_value=everyone):
+        written = _together(arrivals)
+    assert [isinstance(outcome, IntegrityError) for outcome in written] == [False, True, False]
+    assert {one.pk for one in deliveries(world.ada)} == {arrivals[0].delivery_id, arrivals[2].delivery_id}
+
+
+def _arrival(sender: Sender) -> storing.Arrival:
+    endpoint = endpoint_cache.read("webhook", sender.endpoint.key)
+    assert endpoint is not None
+    return storing.arrival_of(recorded.RecordedRequest("x", {}, b"{}").as_request(), endpoint, None, "")
+
+
+def _together(arrivals: list[storing.Arrival]) -> list[Any]:
+    """Store `arrivals` as one group, and return what each one's request got."""
+    group = GroupCommit(storing._write, begin=outermost)
+    slots = [_Slot(arrival) for arrival in arrivals]
+    group._waiting, group._is_led = list(slots), True
+    group._lead()
+    return [slot.error or slot.outcome for slot in slots]
 
 
 def test_one_receipt_costs_a_known_number_of_queries(
     world: World, sender: Sender, django_assert_num_queries: Callable[[int], AbstractContextManager[Any]]
 ) -> None:
     sender.send({"a": 0})  # opens the organization's key
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         assert sender.send({"a": 1}).status_code == 202
 
 
