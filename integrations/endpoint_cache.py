@@ -7,7 +7,7 @@ integration, a removed endpoint) is not current. There is no version number that
 
 import threading
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -18,7 +18,7 @@ from django.db import connection
 from integrations.endpoints import public_address
 from integrations.models import Endpoint, EndpointState, Integration
 from supportops import odd_json
-from supportops.bulk import stored
+from supportops.bulk import raw_id
 from supportops.tenancy.models import Organization
 from supportops.vault import keyring
 
@@ -112,15 +112,16 @@ def read_of_account(platform: str, account_id: str, most: int = 5) -> list[Known
     return [_endpoint(row) for row in _rows(where, [platform, account_id, most])]
 
 
-def current(endpoints: Collection[KnownEndpoint]) -> set[uuid.UUID]:
-    """Return the ids of those that are still exactly what they were when they were read, with one query.
+def current(endpoints: Sequence[KnownEndpoint]) -> list[bool]:
+    """Return of each, in order, whether it is still exactly what it was when it was read. One query for all.
 
-    Works across organizations: it compares, and gives nothing away but ids.
+    The same endpoint may be among them as it was at different times. Works across organizations: it compares, and
+    gives nothing away.
     """
-    known = {endpoint.id: endpoint.row for endpoint in endpoints}
-    marks = ", ".join(["%s"] * len(known))
-    rows = _rows(f"e.id IN ({marks})", [stored(each) for each in known])
-    return {each for row in rows if known[each := _uuid(row[0])] == row}
+    ids = {endpoint.id for endpoint in endpoints}
+    marks = ", ".join(["%s"] * len(ids))
+    present = {_uuid(row[0]): row for row in _rows(f"e.id IN ({marks})", [raw_id(each) for each in ids])}
+    return [present.get(endpoint.id) == endpoint.row for endpoint in endpoints]
 
 
 def forget() -> None:

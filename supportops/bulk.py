@@ -7,6 +7,7 @@ Nothing is read back, and no signals are sent.
 """
 
 import re
+import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,6 +30,13 @@ def insert_rows(model: type[models.Model], rows: Collection[Row], **common: Any)
     """
     if rows:
         _write(_insertion(connection.vendor, model, _names(model, rows), tuple(common)), rows, common)
+
+
+def insert_new_rows(model: type[models.Model], rows: Collection[Row], unique: Sequence[str], **common: Any) -> None:
+    """Insert those of `rows` for whose `unique` fields there is no row yet."""
+    if rows:
+        names = _names(model, rows)
+        _write(_insertion(connection.vendor, model, names, tuple(common), tuple(unique), None), rows, common)
 
 
 def upsert_rows(
@@ -66,6 +74,12 @@ def _names(model: type[models.Model], rows: Collection[Row]) -> tuple[str, ...]:
 
 
 _STATE = "_state"
+
+
+def raw_id(identifier: uuid.UUID) -> Any:
+    """Return an id in the form in which statements written by hand find it in the present database."""
+    return identifier.hex if connection.vendor == "sqlite" else identifier
+
 
 # --- statements -------------------------------------------------------------------------------------------------
 
@@ -111,8 +125,9 @@ def _insertion(
     names: tuple[str, ...],
     common: tuple[str, ...],
     unique: tuple[str, ...] = (),
-    changes: str = "",
+    changes: str | None = "",
 ) -> _Statement:
+    """Return the statement for rows of a form; `changes` is "" for all that a row names, None for nothing."""
     fields = _fields(model)
     defaults = [one for name, one in fields.items() if name not in names and name not in common]
     shared = [*(fields[name] for name in common), *defaults]
@@ -124,9 +139,10 @@ def _insertion(
     else:
         sql += f"VALUES ({', '.join(['%s'] * len(columns))})"
     if unique:
-        taken = (_column(fields[name]) for name in names if name not in unique)
-        changes = changes or ", ".join(f"{column} = excluded.{column}" for column in taken)
-        sql += f" ON CONFLICT ({', '.join(_column(fields[name]) for name in unique)}) DO UPDATE SET {changes}"
+        sql += f" ON CONFLICT ({', '.join(_column(fields[name]) for name in unique)}) DO "
+        changed = (_column(fields[name]) for name in names if name not in unique)
+        taken = ", ".join(f"{column} = excluded.{column}" for column in changed)
+        sql += "NOTHING" if changes is None else f"UPDATE SET {changes or taken}"
     return _Statement(sql, _adapters(vendor, fields, names), [(name, fields[name]) for name in common], defaults)
 
 

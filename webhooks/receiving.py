@@ -152,7 +152,7 @@ def _take(request: WebhookRequest, connector: type[BaseIntegration], endpoint: K
         raise Refused(400, "malformed", f"{error}{where}; kept as rejected delivery {stored.delivery_id}") from None
     handshake = connector.handshake(request, payload)
     if handshake is not None:
-        if not endpoint_cache.current([endpoint]):
+        if not all(endpoint_cache.current([endpoint])):
             raise _Changed
         return Answer(handshake.status, handshake=handshake)
     stored = _store(request, endpoint, connector.delivery_key(request.headers, payload), trace_id)

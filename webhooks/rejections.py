@@ -6,17 +6,15 @@ once are counted in one transaction.
 
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-
-from django.db import connection
 
 from audit.recording import Act, record_many
 from integrations import usage
 from integrations.endpoint_cache import KnownEndpoint
 from supportops import clock
-from supportops.bulk import stored
+from supportops.bulk import upsert_rows
 from supportops.ids import new_id
 from webhooks.group_commit import GroupCommit, outermost
 from webhooks.models import RejectionMinute
@@ -61,31 +59,33 @@ def _write(rejections: Sequence[_Rejection]) -> list[None]:
         place = rejection.place
         by_place[place].append(rejection)
         counts[place.organization_id, "integration", rejection.integration_id]["rejected"] += 1
-    # In one order, so that two processes wait for each other in one direction.
-    places = sorted(by_place, key=str)
-    record_many(by_place[place][0].act for place in places if _is_first(place, len(by_place[place])))
+    numbers = {place: len(found) for place, found in by_place.items()}
+    record_many(by_place[place][0].act for place in _firsts(numbers))
     usage.write_counts(counts)
     return [None] * len(rejections)
 
 
-def _is_first(place: _Place, number: int) -> bool:
-    """Add to what was refused there, and return whether nothing had been before."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _ADD,
-            [
-                stored(new_id()), stored(place.organization_id), stored(place.endpoint_id), place.reason,
-                stored(place.minute), number,
-            ],
-        )  # fmt: skip
-        return bool(cursor.fetchone()[0] == number)
+def _firsts(numbers: Mapping[_Place, int]) -> list[_Place]:
+    """Add so many to what was refused at each place, and return those where nothing had been before."""
+    table = RejectionMinute._meta.db_table
+    upsert_rows(
+        RejectionMinute,
+        # In one order, so that two processes wait for each other in one direction.
+        [{"id": new_id(), **asdict(place), "refused": numbers[place]} for place in sorted(numbers, key=str)],
+        [one.name for one in fields(_Place)],
+        f"refused = {table}.refused + excluded.refused",
+    )
+    # Ours alone until the transaction ends.
+    rows = RejectionMinute.across_organizations.filter(
+        endpoint_id__in={place.endpoint_id for place in numbers}, minute__in={place.minute for place in numbers}
+    )
+    totals = {
+        _Place(organization_id, endpoint_id, reason, minute): refused
+        for organization_id, endpoint_id, reason, minute, refused in rows.values_list(
+            "organization_id", "endpoint_id", "reason", "minute", "refused"
+        )
+    }
+    return [place for place, number in numbers.items() if totals[place] == number]
 
-
-_TABLE = RejectionMinute._meta.db_table
-_ADD = (
-    f"INSERT INTO {_TABLE} (id, organization_id, endpoint_id, reason, minute, refused) "  # noqa: S608
-    "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (organization_id, endpoint_id, reason, minute) "
-    f"DO UPDATE SET refused = {_TABLE}.refused + excluded.refused RETURNING refused"
-)
 
 _group: GroupCommit[_Rejection, None] = GroupCommit(_write, begin=outermost)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import compress
 from typing import Any
 
 from django.db import connection
@@ -19,21 +20,14 @@ from integrations import endpoint_cache, usage
 from integrations.endpoint_cache import KnownEndpoint
 from integrations.specs import WebhookRequest
 from rules import wake
-from supportops import clock, odd_json
-from supportops.bulk import insert_rows, stored
+from supportops import clock
+from supportops.bulk import insert_new_rows, insert_rows, raw_id
 from supportops.ids import new_id
 from webhooks.group_commit import GroupCommit, outermost
 from webhooks.models import Delivery, DeliveryBody, DeliveryKey, DeliveryStatus
 
 # Headers that say something about a delivery are kept; those that carry secrets never are.
 _DROPPED_HEADERS = frozenset({"authorization", "cookie", "x-supportops-token", "proxy-authorization"})
-_DELIVERY = (
-    "id", "organization", "integration", "endpoint", "platform", "external_id", "status", "reason", "received_at",
-    "due_at", "ip", "trace_id",
-)  # fmt: skip
-_BODY = ("delivery", "headers", "raw", "content_type", "created_at")
-_UNTOUCHED = {"event_type": "", "fence": 0, "attempts_made": 0}
-_KEY = ("id", "organization", "source", "digest", "body_digest", "delivery_id", "created_at")
 
 
 class Outcome(StrEnum):
@@ -65,7 +59,7 @@ class Arrival:
     received_at: datetime
     ip: str
     trace_id: str
-    headers: bytes
+    headers: dict[str, str]
     raw: bytes
     content_type: str
     # None where the sender has no ids.
@@ -112,7 +106,7 @@ def arrival_of(
         received_at=clock.now(),
         ip=request.ip,
         trace_id=trace_id or delivery_id.hex,
-        headers=odd_json.dumps({name: one for name, one in request.headers.items() if name not in _DROPPED_HEADERS}),
+        headers={name: one for name, one in request.headers.items() if name not in _DROPPED_HEADERS},
         raw=request.body,
         content_type=request.headers.get("content-type", "")[:200],
         key=_key_of(endpoint, sender_id, request.body) if sender_id else None,
@@ -136,12 +130,15 @@ def store(arrival: Arrival) -> Stored:
 def _write(arrivals: Sequence[Arrival]) -> list[Stored]:
     """Write arrivals of any organizations. Within a transaction."""
     current = endpoint_cache.current([arrival.endpoint for arrival in arrivals])
-    valid = [arrival for arrival in arrivals if arrival.endpoint.id in current]
+    valid = list(compress(arrivals, current))
     holders = _claim_keys([(arrival, arrival.key) for arrival in valid if arrival.key is not None])
-    outcomes = [_outcome(arrival, current, holders) for arrival in arrivals]
+    outcomes = [
+        _outcome(arrival, holders) if is_current else Stored(arrival.delivery_id, Outcome.STALE)
+        for arrival, is_current in zip(arrivals, current, strict=True)
+    ]
     kept = [one for one, at in zip(arrivals, outcomes, strict=True) if at.outcome in _KEPT]
-    insert_rows(Delivery, _DELIVERY, [_delivery(one) for one in kept], constants=_UNTOUCHED)
-    insert_rows(DeliveryBody, _BODY, [_body(one) for one in kept])
+    insert_rows(Delivery, [_delivery(one) for one in kept])
+    insert_rows(DeliveryBody, [_body(one) for one in kept])
     _count(zip(arrivals, outcomes, strict=True))
     if any(at.outcome == Outcome.ACCEPTED for at in outcomes):
         wake.plan()
@@ -151,9 +148,7 @@ def _write(arrivals: Sequence[Arrival]) -> list[Stored]:
 _KEPT = (Outcome.ACCEPTED, Outcome.REJECTED)
 
 
-def _outcome(arrival: Arrival, current: set[uuid.UUID], holders: Mapping[_Place, _Holder]) -> Stored:
-    if arrival.endpoint.id not in current:
-        return Stored(arrival.delivery_id, Outcome.STALE)
+def _outcome(arrival: Arrival, holders: Mapping[_Place, _Holder]) -> Stored:
     if arrival.key is not None:
         holder = holders[arrival.key.place]
         if holder.delivery_id != arrival.delivery_id:
@@ -168,7 +163,7 @@ def _claim_keys(arrivals: Sequence[tuple[Arrival, Key]]) -> dict[_Place, _Holder
         return {}
     # In the order of their digests, so that two groups with the same keys wait for each other in one direction.
     ordered = sorted(arrivals, key=lambda pair: pair[1].digest)
-    insert_rows(DeliveryKey, _KEY, [_key(*pair) for pair in ordered], ignore_conflicts=True)
+    insert_new_rows(DeliveryKey, [_key(*pair) for pair in ordered], ["organization_id", "source", "digest"])
     organizations = {key.organization_id for _, key in ordered}
     sources, digests = {key.source for _, key in ordered}, [key.digest for _, key in ordered]
     statement = (
@@ -177,7 +172,7 @@ def _claim_keys(arrivals: Sequence[tuple[Arrival, Key]]) -> dict[_Place, _Holder
         f"AND source IN ({_marks(sources)}) AND digest IN ({_marks(digests)})"
     )
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*(stored(each) for each in organizations), *sources, *digests])
+        cursor.execute(statement, [*(raw_id(each) for each in organizations), *sources, *digests])
         return {
             (_uuid(organization_id), source, bytes(digest)): _Holder(_uuid(delivery_id), bytes(body_digest))
             for organization_id, source, digest, delivery_id, body_digest in cursor.fetchall()
@@ -192,21 +187,44 @@ def _uuid(value: Any) -> uuid.UUID:
     return value if isinstance(value, uuid.UUID) else uuid.UUID(value)
 
 
-def _delivery(arrival: Arrival) -> tuple[Any, ...]:
+def _delivery(arrival: Arrival) -> dict[str, Any]:
     endpoint, malformed = arrival.endpoint, arrival.malformed
-    return (
-        arrival.delivery_id, endpoint.organization_id, endpoint.integration_id, endpoint.id, endpoint.platform,
-        arrival.external_id, DeliveryStatus.REJECTED.value if malformed else DeliveryStatus.ACCEPTED.value, malformed,
-        arrival.received_at, None if malformed else arrival.received_at, arrival.ip, arrival.trace_id,
-    )  # fmt: skip
+    return {
+        "id": arrival.delivery_id,
+        "organization_id": endpoint.organization_id,
+        "integration_id": endpoint.integration_id,
+        "endpoint_id": endpoint.id,
+        "platform": endpoint.platform,
+        "external_id": arrival.external_id,
+        "status": DeliveryStatus.REJECTED.value if malformed else DeliveryStatus.ACCEPTED.value,
+        "reason": malformed,
+        "received_at": arrival.received_at,
+        "due_at": None if malformed else arrival.received_at,
+        "ip": arrival.ip,
+        "trace_id": arrival.trace_id,
+    }
 
 
-def _body(arrival: Arrival) -> tuple[Any, ...]:
-    return arrival.delivery_id, arrival.headers, arrival.raw, arrival.content_type, arrival.received_at
+def _body(arrival: Arrival) -> dict[str, Any]:
+    return {
+        "delivery_id": arrival.delivery_id,
+        "headers": arrival.headers,
+        "raw": arrival.raw,
+        "content_type": arrival.content_type,
+        "created_at": arrival.received_at,
+    }
 
 
-def _key(arrival: Arrival, key: Key) -> tuple[Any, ...]:
-    return (new_id(), *key.place, key.body_digest, arrival.delivery_id, arrival.received_at)
+def _key(arrival: Arrival, key: Key) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "organization_id": key.organization_id,
+        "source": key.source,
+        "digest": key.digest,
+        "body_digest": key.body_digest,
+        "delivery_id": arrival.delivery_id,
+        "created_at": arrival.received_at,
+    }
 
 
 def _count(stored_ones: Iterable[tuple[Arrival, Stored]]) -> None:

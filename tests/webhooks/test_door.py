@@ -201,7 +201,7 @@ def test_a_new_secret_is_known_at_once_where_the_old_one_was_hot(world: World, s
 
 
 def test_an_endpoint_that_changes_under_every_try_asks_its_sender_to_come_again(sender: Sender) -> None:
-    with patch.object(storing.endpoint_cache, "current", return_value=set()):
+    with patch.object(storing.endpoint_cache, "current", lambda endpoints: [False] * len(endpoints)):
         answered = come(sender)
     assert (answered.status, answered.headers["Retry-After"]) == (503, str(door.RETRY_AFTER_SECONDS))
 
@@ -218,6 +218,15 @@ def test_only_so_many_endpoints_are_remembered(world: World, monkeypatch: pytest
     for one in senders:
         assert come(one).status == 202
     assert [key for _, key in endpoint_cache._known] == [one.endpoint.key for one in senders[1:]]
+
+
+def test_in_one_group_each_is_judged_by_what_it_was_verified_with(world: World, sender: Sender) -> None:
+    before = endpoint_cache.read("webhook", sender.endpoint.key)
+    with working_for(world.ada.organization):
+        _rotate(sender)
+    after = endpoint_cache.read("webhook", sender.endpoint.key)
+    assert before is not None and after is not None
+    assert endpoint_cache.current([before, after, before]) == [False, True, False]
 
 
 @pytest.mark.django_db(transaction=True)
