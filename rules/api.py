@@ -247,10 +247,14 @@ class UnsavedTrialView(OrganizationAPIView):
 
 
 def _tried(compiled: CompiledRule, name: str, body: Mapping[str, Any], organization: Any) -> dict[str, Any]:
-    platform = compiled.document.trigger.platform
-    event, platform = _event_to_try(compiled, body, platform)
     about = {"id": str(organization.pk), "slug": organization.slug, "name": organization.name}
-    inputs = body.get("inputs") if isinstance(body.get("inputs"), Mapping) else {}
+    inputs = body.get("inputs") or {}
+    if not isinstance(inputs, Mapping):
+        raise ApiProblem("inputs", "invalid", "`inputs` is an object: each input's name and value.")
+    if not compiled.document.listens:
+        inputs = _saved(lambda: checked_inputs(compiled.document.inputs, inputs))
+        return trial.try_by_hand(compiled, rule_name=name, organization=about, inputs=inputs).as_dict()
+    event, platform = _event_to_try(compiled, body, compiled.document.trigger.platform)
     return trial.try_rule(compiled, event, platform, rule_name=name, organization=about, inputs=inputs).as_dict()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -52,6 +53,28 @@ def try_rule(
     return Trial(outcome == "matched", outcome, explanation, steps)
 
 
+def try_by_hand(
+    rule: CompiledRule,
+    *,
+    rule_name: str = "",
+    organization: Mapping[str, Any] | None = None,
+    inputs: Mapping[str, Any] | None = None,
+) -> Trial:
+    """Return what a rule that only people start would do with `inputs`, which have been checked. It asks no event."""
+    trigger = rule.document.trigger
+    line = _trigger_line("trigger.platform", "platform", trigger.platform, trigger.platform, True)
+    line["reason"] = "People start this rule; no event is asked."
+    steps = try_steps(
+        rule,
+        specs.Event("manual"),
+        trigger.platform,
+        rule_name=rule_name,
+        organization=organization,
+        inputs=inputs,
+    )
+    return Trial(True, "matched", [line], steps)
+
+
 def try_steps(
     rule: CompiledRule,
     event: specs.Event,
@@ -66,8 +89,18 @@ def try_steps(
     return [_try_step(step, roots) for step in rule.steps]
 
 
-def explain(rule: CompiledRule, event: specs.Event, platform: str) -> tuple[str, list[dict[str, Any]]]:
-    """Return the verdict on one event, and an explanation of the trigger and of every condition."""
+def explain(
+    rule: CompiledRule,
+    event: specs.Event,
+    platform: str,
+    *,
+    now: datetime | None = None,
+    meta: Mapping[str, Any] | None = None,
+) -> tuple[str, list[dict[str, Any]]]:
+    """Return the verdict on one event, and an explanation of the trigger and of every condition.
+
+    A stored event is asked about as it was: with the time of its planning and what `meta` said then.
+    """
     trigger = rule.document.trigger
     listens = [
         _trigger_line("trigger.platform", "platform", trigger.platform, platform, trigger.platform == platform),
@@ -82,8 +115,8 @@ def explain(rule: CompiledRule, event: specs.Event, platform: str) -> tuple[str,
     missed = [line for line in listens if not line["passed"]]
     if missed:
         return "not_matched", missed
-    now = clock.now()
-    verdict = evaluate(rule.node, facts_of(platform, event, now, _meta(event, platform)))
+    facts = facts_of(platform, event, now or clock.now(), _meta(event, platform) if meta is None else meta)
+    verdict = evaluate(rule.node, facts)
     return verdict.outcome, [leaf.as_dict() for leaf in verdict.explanation]
 
 

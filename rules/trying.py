@@ -34,9 +34,6 @@ def event_to_try(compiled: CompiledRule, chosen: str) -> tuple[specs.Event, str]
     Raises NothingToTry.
     """
     trigger = compiled.document.trigger
-    if not trigger.events:
-        # People start it: there is no event, and its templates see none.
-        return specs.Event("manual"), trigger.platform
     if chosen in ("", SAMPLE):
         try:
             return trial.sample_event(trigger.platform, trigger.events), trigger.platform
@@ -57,11 +54,10 @@ def event_to_try(compiled: CompiledRule, chosen: str) -> tuple[specs.Event, str]
 
 def tried(compiled: CompiledRule, name: str, chosen: str, organization: Organization) -> dict[str, Any]:
     """Return what the rule would make of the chosen event. Raises NothingToTry."""
-    event, platform = event_to_try(compiled, chosen)
     about = {"id": str(organization.pk), "slug": organization.slug, "name": organization.name}
-    if not compiled.document.trigger.events:
-        steps = trial.try_steps(compiled, event, platform, rule_name=name, organization=about)
-        return {"matched": True, "outcome": "matched", "explanation": [], "steps": steps}
+    if not compiled.document.listens:
+        return trial.try_by_hand(compiled, rule_name=name, organization=about).as_dict()
+    event, platform = event_to_try(compiled, chosen)
     return trial.try_rule(compiled, event, platform, rule_name=name, organization=about).as_dict()
 
 

@@ -39,3 +39,49 @@ def test_parts_of_another_kind_are_refused_in_the_words_of_json(world: World) ->
         "trigger": "Expected an object.",
         "actions.0.action": "Expected a text.",
     }
+
+
+@pytest.mark.django_db
+def test_the_dry_run_of_a_rule_that_people_start_takes_its_inputs(world: World) -> None:
+    typed = {
+        "name": "By hand",
+        "inputs": {"severity": {"type": "string", "default": "low"}, "ticket": {"type": "integer", "required": True}},
+        "steps": [
+            {
+                "id": "look",
+                "action": "http_request",
+                "parameters": {"url": "https://wiki.example.com/{{ inputs.ticket }}"},
+            },
+            {
+                "id": "page",
+                "action": "http_request",
+                "condition": "{{ inputs.severity == 'critical' }}",
+                "parameters": {"url": "https://pager.example.com/"},
+            },
+        ],
+    }
+    api = world.ada.api
+    address = f"/api/rules/{api.post('/api/rules/', typed, format='json').json()['id']}/test"
+    for answer in (
+        api.post(address, {"inputs": {"ticket": 7}}, format="json"),
+        api.post(address, {"inputs": {"ticket": 7}, "sample": True}, format="json"),
+        api.post("/api/rules/test", {"document": typed, "inputs": {"ticket": 7}}, format="json"),
+    ):
+        assert answer.status_code == 200, answer.content
+        said = answer.json()
+        assert (said["matched"], said["outcome"]) == (True, "matched")
+        assert [(step["id"], step["would_run"], step["error"]) for step in said["steps"]] == [
+            ("look", True, None),
+            ("page", False, None),
+        ]
+        assert said["steps"][0]["parameters"]["url"] == "https://wiki.example.com/7"
+    critical = api.post(address, {"inputs": {"ticket": 7, "severity": "critical"}}, format="json").json()
+    assert critical["steps"][1]["would_run"] is True
+    for inputs, attr in (
+        ({}, "inputs.ticket"),
+        ({"ticket": "7"}, "inputs.ticket"),
+        ({"ticket": 7, "x": 1}, "inputs.x"),
+    ):
+        refused = api.post(address, {"inputs": inputs}, format="json")
+        assert (refused.status_code, refused.json()["errors"][0]["attr"]) == (400, attr)
+    assert api.post(address, {"inputs": [1]}, format="json").json()["errors"][0]["attr"] == "inputs"
