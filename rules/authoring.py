@@ -9,7 +9,7 @@ from django.db.models import F
 from audit.recording import record
 from rules.catalogue import OrganizationCatalogue
 from rules.checking import check
-from rules.models import Rule, RuleVersion
+from rules.models import Rule, RuleState, RuleVersion
 from rules.problems import Problem, Refused
 from supportops import clock
 from supportops.ids import new_id
@@ -135,4 +135,8 @@ def _save(rule: Rule) -> None:
     rule.updated_at = clock.now()
     with unless_taken(_taken(rule.name)):
         rule.save()
-    Organization.objects.filter(pk=current_organization_id()).update(rules_version=F("rules_version") + 1)
+    own = Organization.objects.filter(pk=current_organization_id())
+    own.update(rules_version=F("rules_version") + 1)
+    hears = rule.is_enabled and rule.deleted_at is None
+    (now,) = own.values_list("rules_version").get()
+    RuleState.objects.create(rule=rule, rules_version=now, version=live_version(rule) if hears else None)

@@ -50,3 +50,22 @@ class RuleVersion(OrganizationOwned):
 
     def __str__(self) -> str:
         return f"version {self.number}"
+
+
+class RuleState(OrganizationOwned):
+    """Which version of a rule heard events from one of the organization's sets of rules on; none while it was off.
+
+    One row for each change of the rule, so that one can say later which rules an event met (Event.rules_version).
+    """
+
+    rule = LinkWithin(Rule, on_delete=models.CASCADE, related_name="states")
+    # Organization.rules_version after the change.
+    rules_version = models.BigIntegerField()
+    version = LinkWithin(RuleVersion, on_delete=models.CASCADE, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["-rules_version"]
+        constraints = [models.UniqueConstraint(fields=["rule", "rules_version"], name="one_state_per_set_of_rules")]
+
+    def __str__(self) -> str:
+        return f"{self.rule} from {self.rules_version}"
