@@ -133,7 +133,7 @@ def test_the_migration_notes_what_is_on_now(scoped: Desk) -> None:
     authoring.set_enabled(rules["off"], False)
     authoring.delete(rules["gone"])
     RuleState.objects.all().delete()
-    import_module("rules.migrations.0007_rule_state").note_present_states(apps, None)
+    import_module("rules.migrations.0008_rule_state").note_present_states(apps, None)
     live = {state.rule.name: state.version_id is not None for state in RuleState.objects.select_related("rule")}
     assert live == {"on": True, "off": False, "gone": False}
     assert said(happen(scoped)) == {"on": NO}

@@ -29,7 +29,7 @@ def note_present_states(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rules", "0006_step_by_integration"),
+        ("rules", "0007_variables"),
         ("tenancy", "0001_initial"),
     ]
 
