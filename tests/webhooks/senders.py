@@ -27,6 +27,8 @@ SECRETS = {
     "pagerduty": "Zk9Wq1eUSe2t8uUZxA3sJH0pQxJxjQ==",
     "telegram": "acme_4f1c-Zk9Wq1eUSe2t8uUZ",
     "teams": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+    "sendgrid": "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe6"
+    "2gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==",
     "webhook": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 }
 _numbers = itertools.count(1)

@@ -31,12 +31,14 @@ Json = dict[str, Any]
 class TelegramApi:
     """Telegram as one bot sees it."""
 
-    def __init__(self, http: "PlatformClient") -> None:
+    def __init__(self, http: "PlatformClient", bot_token: str) -> None:
         self.http = http
+        # The token has no character that would mean something in a path: its form is checked.
+        self._bot = f"/bot{bot_token}"
 
     def call(self, method: str, **parameters: Any) -> Any:
         """Call a method and return its result."""
-        return _result(self.http.post(f"/{method}", json=parameters))
+        return _result(self.http.post(f"{self._bot}/{method}", json=parameters))
 
     def upload(self, method: str, field: str, file: "File", **parameters: Any) -> Any:
         """Call a method that takes a file: objects among its parameters travel as JSON in fields of a form."""
@@ -44,7 +46,7 @@ class TelegramApi:
             name: value if isinstance(value, str) else odd_json.dumps(value) for name, value in parameters.items()
         }
         files = {field: (file.name, file.content, file.content_type)}
-        return _result(self.http.post(f"/{method}", data=fields, files=files))
+        return _result(self.http.post(f"{self._bot}/{method}", data=fields, files=files))
 
 
 def error_for(response: "Response") -> IntegrationError | None:

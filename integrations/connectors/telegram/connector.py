@@ -37,7 +37,7 @@ class Telegram(BaseIntegration):
     description = "Write to people, groups and channels as a bot; hear what they write."
     Credentials = TelegramCredentials
     Config = TelegramConfig
-    base_url = "https://api.telegram.org/bot{bot_token}"
+    base_url = "https://api.telegram.org"
     # https://core.telegram.org/bots/faq#broadcasting-to-users, read 2026-11
     limits = [
         Limit("bot", calls=30, seconds=1, burst=10),
@@ -76,7 +76,7 @@ class Telegram(BaseIntegration):
 
     def authorize(self, http: "PlatformClient") -> None:
         # The token stands in the address and nowhere else.
-        self.api = TelegramApi(http)
+        self.api = TelegramApi(http, self.credentials.bot_token)
 
     def classify(self, response: "Response") -> IntegrationError | None:
         return error_for(response)

@@ -209,6 +209,16 @@ def test_what_cannot_be_sent_is_refused_before_the_call(action: str, parameters:
         telegram.connect(Telegram, {"bot_token": TOKEN}).execute(Action(action, parameters))
 
 
+@override_settings(PLATFORM_URLS={"telegram": "http://127.0.0.1:8081/self-hosted"})
+def test_an_operators_own_server_is_asked_in_the_same_way() -> None:
+    plan = {
+        "request": f"POST /self-hosted/bot{TOKEN}/getMe",
+        "body": {"ok": True, "result": {"id": 1, "username": "b"}},
+    }
+    with FakePlatform([plan]) as telegram:
+        assert telegram.connect(Telegram, {"bot_token": TOKEN}).test_connection().success
+
+
 @pytest.mark.parametrize("token", ["", "123", "123456789:short", f"bot{TOKEN}", f"{TOKEN}/../x"])
 def test_a_token_has_its_form(token: str) -> None:
     with FakePlatform([]) as telegram, pytest.raises(InvalidInput):
