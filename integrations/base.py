@@ -68,6 +68,9 @@ class BaseIntegration:
     ``self.config``, ``self.call`` and ``self.http`` are set; before `handle_webhook`, ``self.request``.
     """
 
+    # Django's templates would make an instance of a class that they are given.
+    do_not_call_in_templates: ClassVar[bool] = True
+
     key: ClassVar[str]
     name: ClassVar[str]
     version: ClassVar[str] = "1.0.0"

@@ -4,9 +4,7 @@ Parsing and matching of a delivery that breaks fail that delivery alone. Where a
 fetched first (`enrich`), in a slot, outside any transaction; a failure there is retried like a step.
 """
 
-import asyncio
 import hashlib
-import inspect
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -21,11 +19,19 @@ from django.db.models import F
 from audit.redaction import Redactor
 from integrations import circuit, health, limits, registry
 from integrations.base import BaseIntegration
-from integrations.connecting import bare, connect
+from integrations.connecting import connect
 from integrations.credentials import open_credentials, secret_values
-from integrations.endpoints import address_of
-from integrations.errors import CredentialsRejected, IntegrationError, Permanent, Transient, Uncertain, masked
-from integrations.specs import Call, Event, WebhookRequest
+from integrations.errors import (
+    CODE_OF_OTHERS_RAISES,
+    CredentialsRejected,
+    IntegrationError,
+    Permanent,
+    Transient,
+    Uncertain,
+    masked,
+    told,
+)
+from integrations.specs import Call, Event
 from rules import claims, workers
 from rules.planning import Incoming, Planned, plan
 from rules.provenance import provenance_of
@@ -35,7 +41,7 @@ from supportops import clock, odd_json
 from supportops.bulk import write_rows
 from supportops.tenancy.scope import working_for
 from webhooks.models import Delivery, DeliveryStatus
-from webhooks.receiving import parse
+from webhooks.reading import events_of
 
 log = structlog.get_logger()
 
@@ -118,7 +124,7 @@ class DeliverySource:
         except Exception as error:  # stored values that no longer fit, or that no key opens
             if not isinstance(error, IntegrationError):
                 log.exception("delivery.not_enriched", delivery=str(delivery.pk))
-            item.error = error if isinstance(error, IntegrationError) else Permanent(_named(error))
+            item.error = error if isinstance(error, IntegrationError) else Permanent(told(error))
             settle([item])
             return None
         return Job(organization_id, integration.pk, lambda: _enriched(instance, item, mask), item, self)
@@ -183,7 +189,7 @@ def settle(items: Sequence[_Parsed]) -> None:
             items[0].error = Transient(f"Planned elsewhere at the same time: {error}"[:300])
         else:
             log.exception("delivery.not_planned", delivery=str(items[0].delivery.pk))
-            items[0].error = Permanent(f"Planning failed: {_named(error)}")
+            items[0].error = Permanent(f"Planning failed: {told(error)}")
         with transaction.atomic():
             _settle(items)
 
@@ -259,36 +265,10 @@ def _parsed(delivery: Delivery) -> _Parsed:
         item.is_hint = scheme in item.connector.hint_schemes
     except IntegrationError as error:
         item.error = error
-    except Exception as error:
+    except CODE_OF_OTHERS_RAISES as error:
         log.exception("delivery.not_parsed", delivery=str(delivery.pk))
-        item.error = Permanent(_named(error))
+        item.error = Permanent(told(error))
     return item
-
-
-def events_of(delivery: Delivery, connector: type[BaseIntegration]) -> list[Event]:
-    """Return the known events in a delivery's body, in order; unknown ones are left out and named in its reason."""
-    body = delivery.body
-    raw = bytes(body.raw)
-    payload = parse(connector, body.content_type, raw)
-    instance = bare(connector)
-    instance.request = WebhookRequest(
-        method="POST",
-        url=address_of(delivery.endpoint, delivery.platform) if delivery.endpoint is not None else "",
-        headers=body.headers,
-        body=raw,
-        ip=delivery.ip,
-    )
-    found = instance.handle_webhook(payload)
-    if inspect.isawaitable(found):
-        found = asyncio.run(_await(found))
-    events = [found] if isinstance(found, Event) else list(found or [])
-    known = [event for event in events if connector.event_spec(event.type) is not None]
-    unknown = sorted({event.type for event in events if event not in known})
-    if unknown:
-        delivery.reason = f"{connector.name} has no event {', '.join(unknown)}."[:1000]
-    for event in known:
-        event.payload = odd_json.loads(odd_json.dumps(event.payload))
-    return known
 
 
 def _enriched(instance: BaseIntegration, item: _Parsed, mask: Callable[[str], str]) -> _Parsed:
@@ -299,14 +279,10 @@ def _enriched(instance: BaseIntegration, item: _Parsed, mask: Callable[[str], st
             event.payload = odd_json.loads(odd_json.dumps(event.payload))
     except IntegrationError as error:
         item.error = masked(error, mask)
-    except Exception as error:
+    except CODE_OF_OTHERS_RAISES as error:
         log.exception("delivery.not_enriched", delivery=str(item.delivery.pk))
-        item.error = Permanent(mask(_named(error)))
+        item.error = Permanent(mask(told(error)))
     return item
-
-
-def _named(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:900]
 
 
 def _note_health(items: Sequence[_Parsed]) -> None:
@@ -366,10 +342,6 @@ def _by_organization(claimed: Iterable[claims.Claimed]) -> Iterable[tuple[uuid.U
     for one in claimed:
         groups[one.organization_id][one.id] = one.fence
     return groups.items()
-
-
-async def _await(awaitable: Any) -> Any:
-    return await awaitable
 
 
 def recover_deliveries() -> int:

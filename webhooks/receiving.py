@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from integrations import endpoint_cache, registry
+from integrations.asking import asked, asked_for_text
 from integrations.base import BaseIntegration
 from integrations.endpoint_cache import KnownEndpoint
 from integrations.specs import HandshakeAnswer, WebhookRequest
@@ -47,7 +48,7 @@ class _Changed(Exception):
 def receive(request: WebhookRequest, platform: str, endpoint_key: str | None, trace_id: str = "") -> Answer:
     """Take a request in and return the answer to it. Raises Refused, and DatabaseError when nothing can be kept."""
     connector = _connector(platform)
-    unsigned = connector.unsigned_handshake(request)
+    unsigned = asked(connector.unsigned_handshake, request, kind=HandshakeAnswer)
     if unsigned is not None:
         _read_endpoint(connector, request, platform, endpoint_key)
         return Answer(unsigned.status, handshake=unsigned)
@@ -110,7 +111,7 @@ def _endpoint_of_account(connector: type[BaseIntegration], request: WebhookReque
         payload = parse(connector, request.headers.get("content-type", ""), request.body)
     except odd_json.MalformedJson:
         payload = {}
-    account_id = connector.account_key(request.headers, payload)
+    account_id = asked_for_text(connector.account_key, request.headers, payload)
     candidates = endpoint_cache.read_of_account(platform, account_id) if account_id else []
     if not candidates:
         raise Refused(404, "not_found", "No account is known by what this request names.")
@@ -126,7 +127,7 @@ def _is_signed(request: WebhookRequest, connector: type[BaseIntegration], endpoi
     registered = WebhookRequest(
         request.method, _registered_url(request, endpoint), request.headers, request.body, request.ip
     )
-    return scheme.verify(registered, endpoint.valid_secrets(now), now, endpoint.options)
+    return asked(scheme.verify, registered, endpoint.valid_secrets(now), now, endpoint.options, kind=bool) is True
 
 
 def _registered_url(request: WebhookRequest, endpoint: KnownEndpoint) -> str:
@@ -150,15 +151,16 @@ def _take(request: WebhookRequest, connector: type[BaseIntegration], endpoint: K
         stored = _store(request, endpoint, None, trace_id, malformed=str(error))
         where = f" (line {error.line}, column {error.column})" if error.line else ""
         raise Refused(400, "malformed", f"{error}{where}; kept as rejected delivery {stored.delivery_id}") from None
-    handshake = connector.handshake(request, payload)
+    handshake = asked(connector.handshake, request, payload, kind=HandshakeAnswer)
     if handshake is not None:
         if not all(endpoint_cache.current([endpoint])):
             raise _Changed
         return Answer(handshake.status, handshake=handshake)
-    stored = _store(request, endpoint, connector.delivery_key(request.headers, payload), trace_id)
+    sender_id = asked_for_text(connector.delivery_key, request.headers, payload)
+    stored = _store(request, endpoint, sender_id, trace_id)
     if stored.outcome == Outcome.ACCEPTED:
         taken = {"delivery": str(stored.delivery_id), "status": "accepted"}
-        wanted = connector.accepted_answer(request, payload)
+        wanted = asked(connector.accepted_answer, request, payload, kind=HandshakeAnswer)
         return Answer(wanted.status if wanted else 202, taken, handshake=wanted)
     if stored.outcome == Outcome.CONFLICT:
         _keep_conflict(stored.delivery_id, request)
