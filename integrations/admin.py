@@ -10,13 +10,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
-from integrations import file_admin, health, lifecycle, registry, usage
+from integrations import file_admin, health, lifecycle, oauth, registry, usage
 from integrations.admin_forms import IntegrationForms
 from integrations.base import BaseIntegration
 from integrations.catalogue import setup_text
 from integrations.choices import choices_of
+from integrations.credentials import open_credentials
 from integrations.endpoints import NewSecret, address_of, endpoint_of
 from integrations.errors import IntegrationError
+from integrations.grants import has_client
 from integrations.lookup import Integrations
 from integrations.models import Endpoint, Integration
 from integrations.setup_steps import as_html
@@ -57,6 +59,7 @@ class IntegrationAdmin(PagedAdmin):
         Page("test", "test_view", Permission.EXECUTE),
         Page("choices", "choices_view", Permission.READ, methods=("GET",), of_row=False),
         Page("rotate-secret", "rotate_view", Permission.WRITE, methods=("GET", "POST")),
+        Page("authorize", "authorize_view", Permission.WRITE),
         Page("enable", "enable_view", Permission.WRITE),
         Page("disable", "disable_view", Permission.WRITE),
     )
@@ -191,6 +194,7 @@ class IntegrationAdmin(PagedAdmin):
             setup=as_html(setup_text(connector)) if connector.scheme_names() else "",
             override=settings.PLATFORM_URLS.get(connector.key),
             test_address=self.address("test_view", row.pk) if row else self.address("test_unsaved_view"),
+            can_authorize=row is not None and has_client(connector, open_credentials(row)),
         )
 
     def _status(self, row: Integration, connector: type[BaseIntegration] | None) -> dict[str, Any]:
@@ -326,6 +330,23 @@ class IntegrationAdmin(PagedAdmin):
             problem = str(error)
         return TemplateResponse(
             request, "admin/integrations/integration/choices.html", {"items": items, "problem": problem}
+        )
+
+    def authorize_view(self, request: HttpRequest, row: Integration) -> HttpResponse:
+        """Lead to the platform's page at which access is granted: by a link, since forms may not lead elsewhere."""
+        try:
+            address = oauth.start(row, request.session.session_key or "")
+        except lifecycle.Refused as refusal:
+            return self.back(request, row, said=str(refusal), level=messages.ERROR)
+        return self.shown(
+            request,
+            "admin/integrations/integration/authorize.html",
+            f"Authorize {row.name}",
+            row=row,
+            original=row,
+            platform=_name_of(row.platform),
+            to=address,
+            redirect=oauth.redirect_address(),
         )
 
     def enable_view(self, request: HttpRequest, row: Integration) -> HttpResponse:

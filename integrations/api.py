@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from integrations import health, lifecycle, registry, usage
+from integrations import health, lifecycle, oauth, registry, usage
 from integrations.catalogue import describe
 from integrations.choices import choices_of
 from integrations.endpoints import NewSecret, address_of, endpoint_of
@@ -113,6 +113,12 @@ class ChoiceSerializer(serializers.Serializer[Any]):
 
     id = serializers.CharField(help_text="A text or a number, as the platform has it.")
     name = serializers.CharField()
+
+
+class OAuthStartSerializer(serializers.Serializer[Any]):
+    """The platform's page at which a person grants access."""
+
+    url = serializers.CharField()
 
 
 class RotateSerializer(serializers.Serializer[Any]):
@@ -263,6 +269,16 @@ class IntegrationViewSet(OrganizationViewSet):
         row = self.get_object()
         window = choice_parameter(request, "window", usage.WINDOWS, "24h")
         return Response(stats_as_dict(window, usage.totals(usage.WINDOWS[window], "integration", row.pk), row))
+
+    @extend_schema(request=None, responses=OAuthStartSerializer)
+    @action(detail=True, methods=["post"], url_path="oauth/start")
+    def oauth_start(self, request: Request, pk: str) -> Response:
+        """Where to send a person who shall grant access. The same browser comes back, within ten minutes."""
+        row = self.get_object()
+        # A token has no session; then any member who may write may come back.
+        by_session = bool(self.caller.role)
+        session = (request._request.session.session_key or "") if by_session else ""
+        return Response({"url": _done(lambda: oauth.start(row, session))})
 
     @extend_schema(
         request=RotateSerializer,

@@ -2,6 +2,7 @@
 
 from integrations.api import IntegrationViewSet, PlatformsView, PlatformView, UnsavedTestView
 from integrations.api_files import FileViewSet
+from integrations.api_oauth import CallbackView
 from supportops.api.routers import Router, address
 
 router = Router()
@@ -12,5 +13,6 @@ urlpatterns = [
     address("platforms", PlatformsView.as_view(), "platforms"),
     address("platforms/<key>", PlatformView.as_view(), "platform"),
     address("integrations/test", UnsavedTestView.as_view(), "integration-test-unsaved"),
+    address("oauth/callback", CallbackView.as_view(), "oauth-callback"),
     *router.urls,
 ]

@@ -25,6 +25,7 @@ from integrations.specs import (
     File,
     HandshakeAnswer,
     Limit,
+    OAuth,
     Registration,
     Result,
     SecretSpec,
@@ -85,6 +86,9 @@ class BaseIntegration:
     secrets: ClassVar[list[SecretSpec]] = []
     Credentials: ClassVar[type[BaseModel] | None] = None
     Config: ClassVar[type[BaseModel]] = NoConfig
+
+    # How a person grants access at the platform; None: credentials are typed in.
+    oauth: ClassVar[OAuth | None] = None
 
     # The platform's API, with credentials' fields in braces; SUPPORTOPS_PLATFORM_URLS replaces the whole of it.
     base_url: ClassVar[str] = ""
@@ -154,6 +158,12 @@ class BaseIntegration:
         if self.call.tokens is None:
             return self.obtain_token(None).access_token
         return self.call.tokens.get(self.obtain_token).access_token
+
+    @classmethod
+    def granted_credentials(cls, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the credential fields that an answer of the token address fills in, after a person granted access."""
+        names = cls.oauth.grants if cls.oauth is not None else ()
+        return {name: answer[name] for name in names if answer.get(name)}
 
     def open_file(self, source: FileSource) -> File:
         """Return a file that parameters name. Raises InvalidInput, and what fetching an address raises."""

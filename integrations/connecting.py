@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,9 +12,11 @@ from integrations import registry
 from integrations.base import BaseIntegration
 from integrations.credentials import credentials_model, open_credentials
 from integrations.errors import CODE_OF_OTHERS_RAISES, IntegrationError, InvalidInput, Permanent, told
+from integrations.grants import has_client
 from integrations.http import client_for
 from integrations.models import Integration
 from integrations.specs import Call
+from integrations.tokens import Keeper
 
 
 def connect(integration: Integration, *, call: Call | None = None) -> BaseIntegration:
@@ -21,8 +24,18 @@ def connect(integration: Integration, *, call: Call | None = None) -> BaseIntegr
 
     Raises registry.UnknownPlatform and InvalidInput (stored values that the connector no longer takes).
     """
-    return connect_with(
-        registry.get(integration.platform), open_credentials(integration), integration.config, call=call
+    return opened(integration)(call or Call())
+
+
+def opened(integration: Integration) -> Callable[[Call], BaseIntegration]:
+    """Open an integration's credentials now, and return what connects it for a call: in any thread, without a query.
+
+    Raises registry.UnknownPlatform; what it returns raises InvalidInput.
+    """
+    connector, credentials = registry.get(integration.platform), open_credentials(integration)
+    keeper = Keeper(integration, credentials) if connector.can("obtain_token") else None
+    return lambda call: connect_with(
+        connector, credentials, integration.config, call=replace(call, tokens=keeper) if keeper else call
     )
 
 
@@ -101,6 +114,11 @@ def _validated(connector: type[BaseIntegration], credentials: dict[str, Any]) ->
     try:
         model = credentials_model(connector).model_validate(credentials)
     except ValidationError as error:
+        awaited = connector.oauth.grants[0] if connector.oauth is not None else ""
+        if awaited and not credentials.get(awaited) and has_client(connector, credentials):
+            raise InvalidInput(
+                f"Nobody has granted access at {connector.name} yet: authorize the integration."
+            ) from None
         raise InvalidInput(f"credentials {_first(error)}") from None
     return {name: value for name, value in model.model_dump().items() if name in model.model_fields_set or value}
 

@@ -116,6 +116,10 @@ class PlatformClient:
         self._rate_limit_of = rate_limit_of
         self._transport = transport
         self._ends_at: float | None = None
+        self._token = ""
+        self._fetches_bearer: Callable[[], str] | None = None
+        # A token was fetched during this very call.
+        self._has_signed_in = False
 
     # --- what authors call -----------------------------------------------------------------------------------
     def get(self, path_or_url: str, **options: Any) -> Response:
@@ -171,14 +175,24 @@ class PlatformClient:
         """
         url = self._url(path_or_url, host, signed_in)
         adds_credentials = signed_in and not signs_in
-        if adds_credentials and self.bearer is not None:
-            self._fetch_bearer(self.bearer)
-        request = self._built(method.upper(), url, params, json, data, content, files, headers, adds_credentials)
-        secret_bound = (signed_in and self._carries_secrets) or any(name in _SENSITIVE for name in request.headers)
-        self._refuse_plain_http(request.url, secret_bound)
-        with exchange_of(min(timeout, self.remaining()) if timeout else self.remaining()) as exchange:
-            response = self._exchanged(request, exchange, max_bytes, follow=follow and not secret_bound)
-        return self._judged(response, expected or (), signed_in)
+        self._has_signed_in = self._has_signed_in or signs_in
+
+        def sent() -> Response:
+            if adds_credentials and self.bearer is not None:
+                self._fetch_bearer()
+            request = self._built(method.upper(), url, params, json, data, content, files, headers, adds_credentials)
+            secret_bound = (signed_in and self._carries_secrets) or any(name in _SENSITIVE for name in request.headers)
+            self._refuse_plain_http(request.url, secret_bound)
+            with exchange_of(min(timeout, self.remaining()) if timeout else self.remaining()) as exchange:
+                response = self._exchanged(request, exchange, max_bytes, follow=follow and not secret_bound)
+            return self._judged(response, expected or (), signed_in)
+
+        try:
+            return sent()
+        except CredentialsRejected as error:
+            if not (adds_credentials and self._let_go_of_token(error)):
+                raise
+        return sent()
 
     def address_of(self, path_or_url: str, host: str | None = None) -> str:
         """Return the whole address that `request` would call for a path: for links, and for signatures that cover it.
@@ -186,6 +200,10 @@ class PlatformClient:
         Raises what `request` raises for addresses.
         """
         return str(self._url(path_or_url, host, signed_in=True))
+
+    def address(self, path_or_url: str, host: str = "") -> str:
+        """Return the whole address of a path, for a browser to go to. Raises what a request to it would."""
+        return str(self._url(path_or_url, host or None, signed_in=True))
 
     def remaining(self) -> float:
         """Return the seconds left of the call's time (`Call.deadline`), which runs from its first request."""
@@ -202,16 +220,30 @@ class PlatformClient:
         return Redactor(self._all_secrets()).text(text)
 
     # --- building --------------------------------------------------------------------------------------------
-    def _fetch_bearer(self, fetch: Callable[[], str]) -> None:
-        """Have the token that the client signs in with; once."""
+    def _fetch_bearer(self) -> None:
+        """Have the token that the client signs in with, once; `bearer` stays to be asked anew where that fails."""
+        fetch = self._fetches_bearer = self.bearer
         self.bearer = None
         try:
-            token = fetch()
+            token = fetch() if fetch is not None else ""
         except BaseException:
             self.bearer = fetch
             raise
+        self._token = token
         self.add_secret(token)
         self.headers["Authorization"] = f"Bearer {token}"
+
+    def _let_go_of_token(self, error: CredentialsRejected) -> bool:
+        """Return whether to make a refused request once again: its token had been kept, and may have been revoked.
+
+        A request that is answered with 401 was refused before it did anything.
+        """
+        keeper = self._call.tokens
+        if keeper is None or not self._token or self._has_signed_in or error.status_code != 401:
+            return False
+        keeper.forget(self._token)
+        self._token, self.bearer = "", self._fetches_bearer
+        return True
 
     @property
     def _carries_secrets(self) -> bool:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from audit.recording import record
 from audit.redaction import Redactor
-from integrations import endpoints, health, registry, usage
+from integrations import endpoints, health, registry, tokens, usage
 from integrations.base import BaseIntegration
 from integrations.connecting import connect, connect_with
 from integrations.credentials import (
@@ -30,6 +30,7 @@ from integrations.credentials import (
 from integrations.endpoints import NewSecret
 from integrations.errors import IntegrationError, masked
 from integrations.files import files_for
+from integrations.grants import has_client
 from integrations.models import Endpoint, Integration, IntegrationHealth
 from integrations.parameters import explained
 from integrations.specs import Account, Action, Call, File, Result
@@ -272,8 +273,19 @@ def rotate_secret(row: Integration, *, secret: str | None = None, grace_seconds:
 
 
 def checked_credentials(connector: type[BaseIntegration], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return credentials in the form in which they are stored. Raises Refused, naming each field."""
-    return _checked(credentials_model(connector), values, "credentials")
+    """Return credentials in the form in which they are stored. Raises Refused, naming each field.
+
+    What a person shall grant at the platform may be missing still.
+    """
+    model = credentials_model(connector)
+    awaited = connector.oauth.grants[0] if connector.oauth is not None else ""
+    if not awaited or values.get(awaited) or not has_client(connector, values):
+        return _checked(model, values, "credentials")
+    try:
+        return _checked(model, values, "credentials")
+    except Refused:
+        checked = _checked(model, {**values, awaited: "granted-later"}, "credentials")
+        return {name: value for name, value in checked.items() if name != awaited}
 
 
 def checked_config(connector: type[BaseIntegration], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -314,7 +326,7 @@ def _problems(error: ValidationError, where: str, model: type[BaseModel]) -> lis
 
 def _merged(connector: type[BaseIntegration], row: Integration, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return stored credentials with the given ones over them; a changed place demands every secret anew."""
-    stored = open_credentials(row)
+    stored = tokens.newest(row, open_credentials(row))
     places = place_fields(connector, stored) | place_fields(connector, given)
     moved = sorted(name for name in places if name in given and given[name] != stored.get(name))
     missing = [name for name in secret_fields(connector, stored) if stored.get(name) and not given.get(name)]

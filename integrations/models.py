@@ -100,6 +100,36 @@ class Endpoint(OrganizationOwned):
         return self.key[:6] + "…"
 
 
+class IntegrationToken(OrganizationOwned):
+    """An access token that a platform gave for an integration's credentials, and who is fetching the next one."""
+
+    integration = LinkWithin(Integration, on_delete=models.CASCADE, related_name="tokens")
+    # {"access_token", "refresh_token"}
+    value = SealedField(label="integration.token")
+    # Of the credentials that it was fetched with: with others it is nobody's.
+    digest = models.CharField(max_length=64, blank=True)
+    expires_at = models.DateTimeField(null=True)
+    obtained_at = models.DateTimeField(default=clock.now)
+    lease_until = models.DateTimeField(null=True)
+    lease_holder = models.UUIDField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["integration"], name="one_token_per_integration")]
+
+
+class OAuthRequest(OrganizationOwned):
+    """A person who was sent to a platform to grant access, and has not come back yet."""
+
+    integration = LinkWithin(Integration, on_delete=models.CASCADE, related_name="oauth_requests")
+    # SHA-256 of the state that the platform hands back.
+    state = models.CharField(max_length=64, unique=True)
+    # Of PKCE; empty where the platform has none.
+    verifier = SealedField(label="oauth.verifier")
+    # Of the browser session that asked; empty for an API token, which has none.
+    session = models.CharField(max_length=64, blank=True)
+    expires_at = models.DateTimeField()
+
+
 class ChoiceList(OrganizationOwned):
     """What a platform offered for a parameter (channels, agents) when it was last asked."""
 

@@ -277,6 +277,28 @@ class Token:
     refresh_token: str | None = None
 
 
+@dataclass(frozen=True)
+class OAuth:
+    """How a person grants access at the platform: OAuth 2.0's authorization code.
+
+    Hosts are names in `other_urls`, "" for the base URL. `grants` names the credential fields that the grant fills in,
+    the one first without which nothing can be done. `parameters` go along to the authorization address.
+    """
+
+    authorize_path: str
+    token_path: str
+    authorize_host: str = ""
+    token_host: str = ""
+    scopes: tuple[str, ...] = ()
+    separator: str = " "
+    pkce: bool = True
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    grants: tuple[str, ...] = ("access_token", "refresh_token")
+    # The token address takes JSON instead of a form; knows the client by HTTP Basic instead of by fields.
+    takes_json: bool = False
+    client_in_header: bool = False
+
+
 class TokenKeeper(Protocol):
     """Keeps an integration's tokens sealed, for all workers; one of them at a time fetches a new one."""
 

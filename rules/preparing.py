@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from audit.redaction import Redactor
 from integrations import circuit, limits, lookup, registry
 from integrations.base import BaseIntegration
-from integrations.connecting import connect_with
+from integrations.connecting import connect_with, opened
 from integrations.credentials import open_credentials, secret_values
 from integrations.errors import IntegrationError, Transient, Uncertain
 from integrations.files import files_for
@@ -401,8 +401,7 @@ class _Batch:
         if integration is None:
             return lambda call: connect_with(connector, {}, {}, call=call)
         # Opened here, in the thread that may use the database; the call itself runs in another one.
-        credentials = open_credentials(integration)
-        return lambda call: connect_with(connector, credentials, integration.config, call=call)
+        return opened(integration)
 
 
 def _check_hosts(secrets: Sequence[Secret], spec: ActionSpec, data: BaseModel, shown: Any) -> None:

@@ -283,6 +283,12 @@ OUTBOUND_ALLOW: list[str] = env.list("SUPPORTOPS_OUTBOUND_ALLOW", default=[])
 # In web processes and workers no code at all connects to addresses that are not public, but those of OUTBOUND_ALLOW.
 SECOND_WALL = env.bool("SUPPORTOPS_SECOND_WALL", default=True)
 PLATFORM_URLS: dict[str, str] = env.json("SUPPORTOPS_PLATFORM_URLS", default={})
+# Our OAuth clients at platforms: {"zendesk": {"client_id": "...", "client_secret": "..."}}.
+OAUTH_CLIENTS: dict[str, dict[str, str]] = env.json("SUPPORTOPS_OAUTH_CLIENTS", default={})
+if not all(isinstance(c, dict) and c.get("client_id") and c.get("client_secret") for c in OAUTH_CLIENTS.values()):
+    raise ImproperlyConfigured(
+        'SUPPORTOPS_OAUTH_CLIENTS: each platform needs an object such as {"client_id": "...", "client_secret": "..."}.'
+    )
 PLATFORM_LIMITS: dict[str, Any] = env.json("SUPPORTOPS_PLATFORM_LIMITS", default={})
 CONNECTOR_PACKAGES: list[str] = env.list("SUPPORTOPS_CONNECTOR_PACKAGES", default=[])
 CONNECTOR_OVERRIDE: list[str] = env.list("SUPPORTOPS_CONNECTOR_OVERRIDE", default=[])

@@ -22,7 +22,7 @@ def _nothing_kept() -> Iterator[None]:
     """Forget what this process remembers between requests: opened keys, counted requests, people in the audit log."""
     yield
     from audit import recording
-    from integrations import limits
+    from integrations import limits, tokens
     from rules import compiled, workers
     from supportops.api import throttling
     from supportops.vault import keyring
@@ -30,6 +30,7 @@ def _nothing_kept() -> Iterator[None]:
     keyring.forget_opened_keys()
     throttling.in_process.clear()
     limits.forget()
+    tokens.forget()
     recording.forget_people()
     compiled.forget()
     # The heartbeat of whoever worked in this test ends with it.

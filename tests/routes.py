@@ -68,6 +68,9 @@ ROUTES: dict[str, str] = {
     "GET /api/integrations/{pk}/choices/{kind}/": "read",
     "POST /api/integrations/{pk}/execute/": "execute",
     "GET /api/integrations/{pk}/health/": "read",
+    "POST /api/integrations/{pk}/oauth/start/": "write",
+    # guarded by a one-time state, and by the session of the person who comes back
+    "GET /api/oauth/callback/": "public",
     "POST /api/integrations/{pk}/rotate-secret/": "write",
     "GET /api/integrations/{pk}/stats/": "read",
     "POST /api/integrations/{pk}/test/": "execute",

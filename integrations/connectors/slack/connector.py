@@ -31,6 +31,7 @@ from integrations.specs import (
     Event,
     HandshakeAnswer,
     Limit,
+    OAuth,
     Result,
     WebhookRequest,
 )
@@ -87,7 +88,17 @@ class Slack(BaseIntegration):
     Credentials = SlackCredentials
     Config = SlackConfig
     base_url = "https://slack.com/api"
-    other_urls = {"hooks": WEBHOOK_HOST, "files": FILES_HOST}
+    other_urls = {"hooks": WEBHOOK_HOST, "files": FILES_HOST, "oauth": "https://slack.com/oauth"}
+    # https://docs.slack.dev/authentication/installing-with-oauth (read 2026-11)
+    oauth = OAuth(
+        authorize_path="/v2/authorize",
+        authorize_host="oauth",
+        token_path="/oauth.v2.access",  # noqa: S106 - an address
+        scopes=tuple(sorted(BOT_SCOPES)),
+        separator=",",
+        pkce=False,
+        grants=("bot_token", "user_token"),
+    )
     choice_kinds = ("channels", "users")
     limits = [
         # One a second and channel, with a little room for the time between our clock and Slack's door.
@@ -185,6 +196,16 @@ class Slack(BaseIntegration):
 
     def classify(self, response: "Response") -> IntegrationError | None:
         return self.api.classify(response)
+
+    @classmethod
+    def granted_credentials(cls, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """https://docs.slack.dev/reference/methods/oauth.v2.access"""
+        person = answer.get("authed_user")
+        granted = {
+            "bot_token": answer.get("access_token"),
+            "user_token": person.get("access_token") if isinstance(person, Mapping) else None,
+        }
+        return {name: token for name, token in granted.items() if token}
 
     # --- out -------------------------------------------------------------------------------------------------
     def test_connection(self) -> Result:

@@ -37,6 +37,13 @@ class SlackCredentials(CredentialFields):
         description="Begins with xoxp-. Sets the status and presence of the person who installed the app.",
     )
 
+    client_id: Annotated[str | None, Credential(is_secret=False, where="Basic Information, 'Client ID'")] = Field(
+        None, title="OAuth client: id", description="Of an app of your own that shall be authorized in the browser."
+    )
+    client_secret: Annotated[str | None, Credential(where="Basic Information, 'Client Secret'")] = Field(
+        None, title="OAuth client: secret"
+    )
+
     @field_validator("bot_token", "webhook_url", "user_token", mode="before")
     @classmethod
     def _empty_is_none(cls, value: Any) -> Any:

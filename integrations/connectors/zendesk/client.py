@@ -1,15 +1,12 @@
 """Calls to Zendesk's Ticketing API version 2: https://developer.zendesk.com/api-reference/ticketing/ (read 2026-11)."""
 
-import hashlib
 import re
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from integrations.errors import (
-    CredentialsRejected,
     IntegrationError,
     InvalidInput,
     Permanent,
@@ -17,10 +14,10 @@ from integrations.errors import (
     Uncertain,
     Unreachable,
 )
-from integrations.specs import File
+from integrations.grants import ask, token_of
+from integrations.specs import File, Token
 
 if TYPE_CHECKING:
-    from integrations.connectors.zendesk.schemas import ZendeskCredentials
     from integrations.http import PlatformClient, Response
 
 _PER_PAGE = 100
@@ -30,97 +27,29 @@ _FIRST_WAIT, _LONGEST_WAIT = 1.0, 5.0
 # Kept back from a call's deadline, for the answer's own way.
 _RESERVE = 3.0
 _JOB_ENDED = {"completed", "failed", "killed"}
-# A token is not used in its last minute, so that none runs out on its way.
-_TOKEN_RESERVE = 60.0
 
 pause = time.sleep
-
-
-class _Tokens:
-    """Access tokens of OAuth clients, in this process's memory alone, by a digest of what they were got with."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._tokens: dict[str, tuple[str, float]] = {}
-
-    def get(self, key: str) -> str | None:
-        with self._lock:
-            token, until = self._tokens.get(key, ("", 0.0))
-            return token if token and time.monotonic() < until else None
-
-    def put(self, key: str, token: str, seconds: float) -> None:
-        with self._lock:
-            now = time.monotonic()
-            self._tokens = {name: pair for name, pair in self._tokens.items() if pair[1] > now}
-            self._tokens[key] = (token, now + seconds - _TOKEN_RESERVE)
-
-    def drop(self, key: str) -> None:
-        with self._lock:
-            self._tokens.pop(key, None)
-
-    def clear(self) -> None:
-        with self._lock:
-            self._tokens.clear()
-
-
-tokens = _Tokens()
 
 
 class ZendeskClient:
     """The vendor's calls, in the vendor's words. Look-ups are kept for the life of the instance, which is one call."""
 
-    def __init__(self, http: "PlatformClient", credentials: "ZendeskCredentials") -> None:
-        self.http, self.credentials = http, credentials
+    def __init__(self, http: "PlatformClient") -> None:
+        self.http = http
         self._users: dict[str, int] = {}
 
     # --- signing in ------------------------------------------------------------------------------------------
     def call(self, method: str, path: str, **options: Any) -> Any:
-        """Make a call, with an access token of our OAuth client where that is how we sign in. Returns the JSON."""
-        if not self.credentials.client_id:
-            return self.http.request(method, path, **options).json()
-        had_one = tokens.get(self._token_key) is not None
-        self._sign_in()
-        try:
-            return self.http.request(method, path, **options).json()
-        except CredentialsRejected:
-            tokens.drop(self._token_key)
-            if not had_one:
-                raise
-        # A kept token may have been revoked meanwhile; a fresh one decides.
-        self._sign_in()
+        """Make a call. Returns the JSON of its answer."""
         return self.http.request(method, path, **options).json()
 
-    @cached_property
-    def _token_key(self) -> str:
-        parts = (self.credentials.subdomain, self.credentials.client_id or "", self.credentials.client_secret or "")
-        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+    def granted(self, grant: Mapping[str, str]) -> Token:
+        """A token for our OAuth client, by the client credentials or with a refresh token.
 
-    def _sign_in(self) -> None:
-        """Set the access token, fetching one by the client credentials grant where none is kept.
-
+        A refresh voids the access token and the refresh token before it.
         https://developer.zendesk.com/api-reference/ticketing/oauth/grant_type_tokens/ (read 2026-11)
         """
-        token = tokens.get(self._token_key)
-        if token is None:
-            body = {
-                "grant_type": "client_credentials",
-                "client_id": self.credentials.client_id,
-                "client_secret": self.credentials.client_secret,
-                "scope": "read write",
-            }
-            self.http.headers.pop("Authorization", None)
-            response = self.http.post("/tokens", host="oauth", json=body, expected={400})
-            answer = response.json_or_none()
-            token = answer.get("access_token") if isinstance(answer, dict) else None
-            if not isinstance(token, str) or not token:
-                raise CredentialsRejected(
-                    f"Zendesk refused the OAuth client: {response.message or 'no reason given'}",
-                    status_code=response.status_code,
-                )
-            seconds = answer.get("expires_in")
-            tokens.put(self._token_key, token, float(seconds) if isinstance(seconds, int | float) else 300.0)
-        self.http.add_secret(token)
-        self.http.headers["Authorization"] = f"Bearer {token}"
+        return token_of(ask(self.http, "/tokens", host="oauth", json=dict(grant)))
 
     # --- reading ---------------------------------------------------------------------------------------------
     def me(self) -> dict[str, Any]:

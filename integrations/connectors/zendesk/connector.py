@@ -31,8 +31,9 @@ from integrations.connectors.zendesk.schemas import (
     ZendeskCredentials,
 )
 from integrations.errors import CredentialsRejected, Forbidden, IntegrationError
+from integrations.grants import client_of
 from integrations.signatures import HmacSignature, minutes
-from integrations.specs import CREATES, READS, SETS, Account, ActionSpec, Event, EventSpec, Limit, Result
+from integrations.specs import CREATES, READS, SETS, Account, ActionSpec, Event, EventSpec, Limit, OAuth, Result, Token
 
 if TYPE_CHECKING:
     from integrations.http import PlatformClient, Response
@@ -62,6 +63,15 @@ class Zendesk(BaseIntegration):
     Config = ZendeskConfig
     base_url = "https://{subdomain}.zendesk.com/api/v2"
     other_urls = {"oauth": "https://{subdomain}.zendesk.com/oauth"}
+    # https://developer.zendesk.com/api-reference/ticketing/oauth/grant_type_tokens/ (read 2026-11)
+    oauth = OAuth(
+        authorize_path="/authorizations/new",
+        authorize_host="oauth",
+        token_path="/tokens",  # noqa: S106 - an address
+        token_host="oauth",  # noqa: S106 - the name of a host
+        scopes=("read", "write"),
+        takes_json=True,
+    )
     config: ZendeskConfig
     credentials: ZendeskCredentials
 
@@ -143,10 +153,26 @@ class Zendesk(BaseIntegration):
     # --- signing in ------------------------------------------------------------------------------------------
     def authorize(self, http: "PlatformClient") -> None:
         """An API token is Basic sign-in as ``address/token``. An OAuth client gets its token with the first call."""
-        if self.credentials.access_token:
-            http.headers["Authorization"] = f"Bearer {self.credentials.access_token}"
-        elif self.credentials.email and self.credentials.api_token:
-            http.auth = (f"{self.credentials.email}/token", self.credentials.api_token)
+        known = self.credentials
+        if known.email and known.api_token:
+            http.auth = (f"{known.email}/token", known.api_token)
+        elif known.access_token and not known.refresh_token:
+            http.headers["Authorization"] = f"Bearer {known.access_token}"
+        else:
+            http.bearer = self.access_token
+
+    def obtain_token(self, last: Token | None) -> Token:
+        """Use the granted token while it lasts, refresh it then; without one, sign in as the OAuth client itself."""
+        known = self.credentials
+        if last is None and known.access_token:
+            return Token(known.access_token, refresh_token=known.refresh_token)
+        client_id, client_secret = client_of(type(self), known.model_dump())
+        grant = {"client_id": client_id, "client_secret": client_secret}
+        if last is not None and last.refresh_token:
+            return self.client.granted({**grant, "grant_type": "refresh_token", "refresh_token": last.refresh_token})
+        if known.access_token:
+            raise CredentialsRejected("Zendesk's access token has expired, and there is no token to refresh it with.")
+        return self.client.granted({**grant, "grant_type": "client_credentials", "scope": "read write"})
 
     def test_connection(self) -> Result:
         user = self.client.me()
@@ -171,7 +197,7 @@ class Zendesk(BaseIntegration):
 
     @cached_property
     def client(self) -> ZendeskClient:
-        return ZendeskClient(self.http, self.credentials)
+        return ZendeskClient(self.http)
 
     def choices(self, kind: str) -> list[dict[str, Any]]:
         """Return what forms offer: [{"id", "name"}] of agents, groups, macros. Raises InvalidInput for others."""

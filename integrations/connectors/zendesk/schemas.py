@@ -106,8 +106,14 @@ class ZendeskCredentials(CredentialFields):
     client_secret: Annotated[str | None, Credential(where="Shown once when the client is made")] = Field(
         None, title="OAuth client: secret"
     )
-    access_token: str | None = Field(None, title="Access token", description="Instead of an OAuth client.")
-    refresh_token: str | None = Field(None, title="Refresh token", description="Kept with the access token.")
+    access_token: str | None = Field(
+        None, title="Access token", description="What a person granted, or an OAuth client of your own."
+    )
+    refresh_token: str | None = Field(
+        None,
+        title="Refresh token",
+        description="Good for one new access token; it needs the OAuth client that both were granted to.",
+    )
     email: Annotated[str | None, Credential(is_secret=False)] = Field(
         None, title="E-mail address", description="With an API token: whose it is."
     )
@@ -128,8 +134,8 @@ class ZendeskCredentials(CredentialFields):
                 raise ValueError(f"{one} needs {other} beside it")
         if self.refresh_token and not self.access_token:
             raise ValueError("refresh_token needs access_token beside it")
-        ways = [bool(self.client_id), bool(self.access_token), bool(self.api_token)]
-        if sum(ways) != 1:
+        # A granted token may stand beside the client that it was granted to, which refreshes it.
+        if sum([bool(self.access_token or self.client_id), bool(self.api_token)]) != 1:
             raise ValueError("give one of: client_id and client_secret, access_token, email and api_token")
         return self
 

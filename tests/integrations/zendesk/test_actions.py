@@ -19,8 +19,9 @@ from integrations.errors import (
     Uncertain,
     Unreachable,
 )
-from integrations.specs import Account, Action, Call, Encode, File, Result
+from integrations.specs import Account, Action, Call, Encode, File, Result, Token
 from tests.integrations import recorded
+from tests.integrations.kept_tokens import KeptTokens
 from tests.integrations.recorded import FakePlatform
 
 API_TOKEN = {"subdomain": "acme", "email": "robot@acme.example", "api_token": "zd-token-77"}
@@ -229,10 +230,9 @@ def find_earlier(platform: FakePlatform, action: str, parameters: dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long was waited for jobs, without waiting; and no token of the test before."""
+    """How long was waited for jobs, without waiting."""
     seconds: list[float] = []
     monkeypatch.setattr(client, "pause", seconds.append)
-    client.tokens.clear()
     return seconds
 
 
@@ -454,30 +454,60 @@ def test_an_access_token_is_used_as_it_is() -> None:
     assert platform.requests[0].headers["authorization"] == "Bearer zd-access-zero"
 
 
+SET = Action("set_priority", {"ticket_id": 35436, "priority": "low"})
+
+
 def test_an_oauth_client_gets_a_token_once() -> None:
-    for answers in (("sign_in__200", "set_priority__200"), ("set_priority__200",)):
-        with FakePlatform.of("zendesk", *answers) as platform:
-            connector = platform.connect(Zendesk, CLIENT, call=CALL)
-            connector.execute(Action("set_priority", {"ticket_id": 35436, "priority": "low"}))
-        assert platform.requests[-1].headers["authorization"] == "Bearer zd-access-one"
-        if len(answers) == 2:
-            assert platform.sent(0) == {
-                "grant_type": "client_credentials",
-                "client_id": "supportops",
-                "client_secret": "zd-secret-88",
-                "scope": "read write",
-            }
-            assert "authorization" not in platform.requests[0].headers
+    call = replace(CALL, tokens=KeptTokens())
+    with FakePlatform.of("zendesk", "sign_in__200", "set_priority__200", "set_priority__200") as platform:
+        for _ in range(2):
+            platform.connect(Zendesk, CLIENT, call=call).execute(SET)
+    assert [request.headers.get("authorization") for request in platform.requests] == [
+        None,
+        "Bearer zd-access-one",
+        "Bearer zd-access-one",
+    ]
+    assert platform.sent(0) == {
+        "grant_type": "client_credentials",
+        "client_id": "supportops",
+        "client_secret": "zd-secret-88",
+        "scope": "read write",
+    }
 
 
 def test_a_kept_token_that_was_revoked_is_got_anew() -> None:
-    with FakePlatform.of("zendesk", "sign_in__200", "set_priority__200") as platform:
-        platform.connect(Zendesk, CLIENT, call=CALL).execute(
-            Action("set_priority", {"ticket_id": 35436, "priority": "low"})
-        )
+    call = replace(CALL, tokens=KeptTokens(Token("zd-access-one")))
     with FakePlatform.of("zendesk", "add_comment__401", "sign_in__200__again", "add_comment__200") as platform:
-        platform.connect(Zendesk, CLIENT, call=CALL).execute(Action("add_comment", COMMENT))
+        platform.connect(Zendesk, CLIENT, call=call).execute(Action("add_comment", COMMENT))
     assert platform.requests[-1].headers["authorization"] == "Bearer zd-access-two"
+
+
+def test_a_fresh_token_that_is_refused_is_not_got_again() -> None:
+    call = replace(CALL, tokens=KeptTokens())
+    with FakePlatform.of("zendesk", "sign_in__200", "add_comment__401") as platform, pytest.raises(CredentialsRejected):
+        platform.connect(Zendesk, CLIENT, call=call).execute(Action("add_comment", COMMENT))
+
+
+def test_a_granted_token_is_refreshed_when_it_is_refused() -> None:
+    granted = {**CLIENT, "access_token": "zd-granted", "refresh_token": "zd-refresh-1"}
+    keeper = KeptTokens()
+    answers = ("set_priority__200", "add_comment__401", "sign_in__200__refreshed", "add_comment__200")
+    with FakePlatform.of("zendesk", *answers) as platform:
+        for action in (SET, Action("add_comment", COMMENT)):
+            platform.connect(Zendesk, granted, call=replace(CALL, tokens=keeper)).execute(action)
+    assert [request.headers.get("authorization") for request in platform.requests] == [
+        "Bearer zd-granted",
+        "Bearer zd-granted",
+        None,
+        "Bearer zd-access-three",
+    ]
+    assert platform.sent(2) == {
+        "grant_type": "refresh_token",
+        "refresh_token": "zd-refresh-1",
+        "client_id": "supportops",
+        "client_secret": "zd-secret-88",
+    }
+    assert keeper.token is not None and keeper.token.refresh_token == "zd-refresh-2"
 
 
 @pytest.mark.parametrize("answers", ["sign_in__400", "sign_in__401"])
