@@ -1,6 +1,7 @@
 """The API's addresses for rules and runs, relative to /api/."""
 
 from rules.api import RuleViewSet, UnsavedTrialView
+from rules.api_exchange import RuleExportView, RuleImportView
 from rules.api_runs import RunViewSet
 from rules.api_variables import VariableViewSet
 from supportops.api.routers import Router, address
@@ -10,4 +11,9 @@ router.register("rules", RuleViewSet, basename="rule")
 router.register("runs", RunViewSet, basename="run")
 router.register("variables", VariableViewSet, basename="variable")
 
-urlpatterns = [address("rules/test", UnsavedTrialView.as_view(), "rule-test-unsaved"), *router.urls]
+urlpatterns = [
+    address("rules/test", UnsavedTrialView.as_view(), "rule-test-unsaved"),
+    address("rules/export", RuleExportView.as_view(), "rule-export"),
+    address("rules/import", RuleImportView.as_view(), "rule-import"),
+    *router.urls,
+]

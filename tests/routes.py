@@ -87,6 +87,8 @@ ROUTES: dict[str, str] = {
     "DELETE /api/variables/{pk}/": "write",
     # rules and what came of them
     "POST /api/rules/test/": "execute",
+    "GET /api/rules/export/": "read",
+    "POST /api/rules/import/": "write",
     "GET /api/rules/": "read",
     "POST /api/rules/": "write",
     "GET /api/rules/{pk}/": "read",
