@@ -35,6 +35,24 @@ _SELECT = f"""
     WHERE i.is_enabled AND o.is_active AND
 """  # noqa: S608 - names of our own tables
 
+# For statements of PostgreSQL with a common table `expected` of these columns and a `version`: those versions that
+# are still exactly that.
+EXPECTED_COLUMNS = (
+    "id uuid, organization_id uuid, integration_id uuid, platform text, key text, scheme text, options jsonb, "
+    "secrets bytea, state text, allowed_ips jsonb"
+)
+CURRENT = f"""
+    SELECT expected.version
+    FROM expected
+    JOIN {Endpoint._meta.db_table} e ON e.id = expected.id
+    JOIN {Integration._meta.db_table} i ON i.id = e.integration_id
+    JOIN {Organization._meta.db_table} o ON o.id = e.organization_id
+    WHERE i.is_enabled AND o.is_active AND e.organization_id = expected.organization_id
+      AND e.integration_id = expected.integration_id AND i.platform = expected.platform AND e.key = expected.key
+      AND e.scheme = expected.scheme AND e.options = expected.options AND e.secrets = expected.secrets
+      AND e.state = expected.state AND e.allowed_ips = expected.allowed_ips
+"""  # noqa: S608 - names of our own tables
+
 Row = tuple[Any, ...]
 
 
@@ -122,6 +140,25 @@ def current(endpoints: Sequence[KnownEndpoint]) -> list[bool]:
     marks = ", ".join(["%s"] * len(ids))
     present = {_uuid(row[0]): row for row in _rows(f"e.id IN ({marks})", [raw_id(each) for each in ids])}
     return [present.get(endpoint.id) == endpoint.row for endpoint in endpoints]
+
+
+def expectation(endpoint: KnownEndpoint) -> dict[str, Any]:
+    """Return the row of `expected` for an endpoint, as JSON takes it."""
+    identifier, organization_id, integration_id, platform, key, scheme, options, sealed, state, allowed_ips = (
+        endpoint.row
+    )
+    return {
+        "id": identifier,
+        "organization_id": organization_id,
+        "integration_id": integration_id,
+        "platform": platform,
+        "key": key,
+        "scheme": scheme,
+        "options": odd_json.loads(options),
+        "secrets": f"\\x{sealed.hex()}",
+        "state": state,
+        "allowed_ips": odd_json.loads(allowed_ips),
+    }
 
 
 def forget() -> None:

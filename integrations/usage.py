@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -54,6 +54,17 @@ def count(kind: str, subject_id: uuid.UUID, counter: str, by: int = 1) -> None:
     tally = Tally()
     tally.add((kind, subject_id), counter, by)
     tally.write()
+
+
+def counted(
+    counter: str, integrations: Iterable[tuple[uuid.UUID, uuid.UUID]]
+) -> dict[tuple[uuid.UUID, str, uuid.UUID], dict[str, int]]:
+    """Return, as `write_counts` takes it, one of `counter` for each mention of an integration (organization, id)."""
+    mentions = Counter(integrations)
+    return {
+        (organization_id, "integration", integration_id): {counter: number}
+        for (organization_id, integration_id), number in mentions.items()
+    }
 
 
 def write_counts(counts: Mapping[tuple[uuid.UUID, str, uuid.UUID], Mapping[str, int]]) -> None:

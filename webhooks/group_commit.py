@@ -36,6 +36,7 @@ class GroupCommit(Generic[Item, Outcome]):
 
     Items are gathered once `begin()` was entered: on SQLite that is where one waits for the others who write, and
     whoever comes in the meantime still goes along. An item that breaks the transaction of its group fails alone.
+    A group has at most `most` items, and as soon as they weigh more than `heaviest` no further ones.
     """
 
     def __init__(
@@ -43,8 +44,11 @@ class GroupCommit(Generic[Item, Outcome]):
         write: Callable[[Sequence[Item]], Sequence[Outcome]],
         most: int = 128,
         begin: Callable[[], AbstractContextManager[object]] = nullcontext,
+        weigh: Callable[[Item], int] = lambda item: 0,
+        heaviest: int = 0,
     ) -> None:
         self._write, self._most, self._begin = write, most, begin
+        self._weigh, self._heaviest = weigh, heaviest
         self._lock = threading.Lock()
         self._waiting: list[_Slot[Item, Outcome]] = []
         self._is_led = False
@@ -105,7 +109,12 @@ class GroupCommit(Generic[Item, Outcome]):
 
     def _gather(self) -> list[_Slot[Item, Outcome]]:
         with self._lock:
-            group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            number, weight = 0, 0
+            for slot in self._waiting[: self._most]:
+                number, weight = number + 1, weight + self._weigh(slot.item)
+                if weight > self._heaviest:
+                    break
+            group, self._waiting = self._waiting[:number], self._waiting[number:]
         return group
 
     def _hand_over(self) -> None:

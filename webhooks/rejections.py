@@ -5,7 +5,7 @@ once are counted in one transaction.
 """
 
 import uuid
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -54,14 +54,12 @@ def note(endpoint: KnownEndpoint, reason: str, ip: str) -> None:
 def _write(rejections: Sequence[_Rejection]) -> list[None]:
     """Count rejections of any organizations, and audit those that are the first of their minute."""
     by_place: dict[_Place, list[_Rejection]] = defaultdict(list)
-    counts: dict[tuple[uuid.UUID, str, uuid.UUID], Counter[str]] = defaultdict(Counter)
     for rejection in rejections:
-        place = rejection.place
-        by_place[place].append(rejection)
-        counts[place.organization_id, "integration", rejection.integration_id]["rejected"] += 1
+        by_place[rejection.place].append(rejection)
     numbers = {place: len(found) for place, found in by_place.items()}
     record_many(by_place[place][0].act for place in _firsts(numbers))
-    usage.write_counts(counts)
+    refused = ((one.place.organization_id, one.integration_id) for one in rejections)
+    usage.write_counts(usage.counted("rejected", refused))
     return [None] * len(rejections)
 
 

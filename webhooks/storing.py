@@ -6,28 +6,26 @@ deliveries are new, and that they are kept. Comes from receiving; what is kept i
 
 import hashlib
 import uuid
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from itertools import compress
-from typing import Any
 
 from django.db import connection
 
-from integrations import endpoint_cache, usage
+from integrations import usage
 from integrations.endpoint_cache import KnownEndpoint
 from integrations.specs import WebhookRequest
 from rules import wake
 from supportops import clock
-from supportops.bulk import insert_new_rows, insert_rows, raw_id
 from supportops.ids import new_id
 from webhooks.group_commit import GroupCommit, outermost
-from webhooks.models import Delivery, DeliveryBody, DeliveryKey, DeliveryStatus
+from webhooks.keeping import Arrival, Fate, Holder, Key, Place, holders, keep
 
 # Headers that say something about a delivery are kept; those that carry secrets never are.
 _DROPPED_HEADERS = frozenset({"authorization", "cookie", "x-supportops-token", "proxy-authorization"})
+# Of one group, so that large bodies at once do not take the memory of many.
+_MOST_BYTES = 4 * 1024 * 1024
 
 
 class Outcome(StrEnum):
@@ -46,50 +44,6 @@ class Stored:
 
     delivery_id: uuid.UUID
     outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A verified request on its way into the database."""
-
-    endpoint: KnownEndpoint
-    delivery_id: uuid.UUID
-    external_id: str
-    malformed: str
-    received_at: datetime
-    ip: str
-    trace_id: str
-    headers: dict[str, str]
-    raw: bytes
-    content_type: str
-    # None where the sender has no ids.
-    key: "Key | None"
-
-
-_Place = tuple[uuid.UUID, str, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What makes a repeat recognisable: whose id it is, its digest, and the digest of the body that came with it."""
-
-    organization_id: uuid.UUID
-    source: str
-    digest: bytes
-    body_digest: bytes
-
-    @property
-    def place(self) -> _Place:
-        """What is unique of it."""
-        return self.organization_id, self.source, self.digest
-
-
-@dataclass(frozen=True, slots=True)
-class _Holder:
-    """Who holds a key: the delivery that came first, and the digest of its body."""
-
-    delivery_id: uuid.UUID
-    body_digest: bytes
 
 
 def arrival_of(
@@ -128,121 +82,38 @@ def store(arrival: Arrival) -> Stored:
 
 
 def _write(arrivals: Sequence[Arrival]) -> list[Stored]:
-    """Write arrivals of any organizations. Within a transaction."""
-    current = endpoint_cache.current([arrival.endpoint for arrival in arrivals])
-    valid = list(compress(arrivals, current))
-    holders = _claim_keys([(arrival, arrival.key) for arrival in valid if arrival.key is not None])
-    outcomes = [
-        _outcome(arrival, holders) if is_current else Stored(arrival.delivery_id, Outcome.STALE)
-        for arrival, is_current in zip(arrivals, current, strict=True)
+    """Write arrivals of any organizations."""
+    fates = keep(arrivals)
+    earlier = [
+        (arrival, arrival.key)
+        for arrival, fate in zip(arrivals, fates, strict=True)
+        if arrival.key is not None and fate.is_current and not fate.is_kept
     ]
-    kept = [one for one, at in zip(arrivals, outcomes, strict=True) if at.outcome in _KEPT]
-    insert_rows(Delivery, [_delivery(one) for one in kept])
-    insert_rows(DeliveryBody, [_body(one) for one in kept])
-    _count(zip(arrivals, outcomes, strict=True))
-    if any(at.outcome == Outcome.ACCEPTED for at in outcomes):
+    held: dict[Place, Holder] = {}
+    if earlier:
+        held = holders([key for _, key in earlier])
+        repeated = ((key.organization_id, arrival.endpoint.integration_id) for arrival, key in earlier)
+        usage.write_counts(usage.counted("duplicate", repeated))
+    if any(fate.is_kept and not arrival.malformed for arrival, fate in zip(arrivals, fates, strict=True)):
         wake.plan()
-    return outcomes
+    return [_outcome(arrival, fate, held) for arrival, fate in zip(arrivals, fates, strict=True)]
 
 
-_KEPT = (Outcome.ACCEPTED, Outcome.REJECTED)
+def _outcome(arrival: Arrival, fate: Fate, held: dict[Place, Holder]) -> Stored:
+    if not fate.is_current:
+        return Stored(arrival.delivery_id, Outcome.STALE)
+    if fate.is_kept or arrival.key is None:
+        return Stored(arrival.delivery_id, Outcome.REJECTED if arrival.malformed else Outcome.ACCEPTED)
+    holder = held[arrival.key.place]
+    is_same = holder.body_digest == arrival.key.body_digest
+    return Stored(holder.delivery_id, Outcome.DUPLICATE if is_same else Outcome.CONFLICT)
 
 
-def _outcome(arrival: Arrival, holders: Mapping[_Place, _Holder]) -> Stored:
-    if arrival.key is not None:
-        holder = holders[arrival.key.place]
-        if holder.delivery_id != arrival.delivery_id:
-            is_same = holder.body_digest == arrival.key.body_digest
-            return Stored(holder.delivery_id, Outcome.DUPLICATE if is_same else Outcome.CONFLICT)
-    return Stored(arrival.delivery_id, Outcome.REJECTED if arrival.malformed else Outcome.ACCEPTED)
+def _begin() -> AbstractContextManager[object]:
+    # What PostgreSQL gets is one statement, and that its own transaction.
+    return nullcontext() if connection.vendor == "postgresql" else outermost()
 
 
-def _claim_keys(arrivals: Sequence[tuple[Arrival, Key]]) -> dict[_Place, _Holder]:
-    """Insert the keys that are new and return for each place who holds it."""
-    if not arrivals:
-        return {}
-    # In the order of their digests, so that two groups with the same keys wait for each other in one direction.
-    ordered = sorted(arrivals, key=lambda pair: pair[1].digest)
-    insert_new_rows(DeliveryKey, [_key(*pair) for pair in ordered], ["organization_id", "source", "digest"])
-    organizations = {key.organization_id for _, key in ordered}
-    sources, digests = {key.source for _, key in ordered}, [key.digest for _, key in ordered]
-    statement = (
-        "SELECT organization_id, source, digest, delivery_id, body_digest "  # noqa: S608 - names of our own table
-        f"FROM {DeliveryKey._meta.db_table} WHERE organization_id IN ({_marks(organizations)}) "
-        f"AND source IN ({_marks(sources)}) AND digest IN ({_marks(digests)})"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*(raw_id(each) for each in organizations), *sources, *digests])
-        return {
-            (_uuid(organization_id), source, bytes(digest)): _Holder(_uuid(delivery_id), bytes(body_digest))
-            for organization_id, source, digest, delivery_id, body_digest in cursor.fetchall()
-        }
-
-
-def _marks(values: Iterable[Any]) -> str:
-    return ", ".join("%s" for _ in values)
-
-
-def _uuid(value: Any) -> uuid.UUID:
-    return value if isinstance(value, uuid.UUID) else uuid.UUID(value)
-
-
-def _delivery(arrival: Arrival) -> dict[str, Any]:
-    endpoint, malformed = arrival.endpoint, arrival.malformed
-    return {
-        "id": arrival.delivery_id,
-        "organization_id": endpoint.organization_id,
-        "integration_id": endpoint.integration_id,
-        "endpoint_id": endpoint.id,
-        "platform": endpoint.platform,
-        "external_id": arrival.external_id,
-        "status": DeliveryStatus.REJECTED.value if malformed else DeliveryStatus.ACCEPTED.value,
-        "reason": malformed,
-        "received_at": arrival.received_at,
-        "due_at": None if malformed else arrival.received_at,
-        "ip": arrival.ip,
-        "trace_id": arrival.trace_id,
-    }
-
-
-def _body(arrival: Arrival) -> dict[str, Any]:
-    return {
-        "delivery_id": arrival.delivery_id,
-        "headers": arrival.headers,
-        "raw": arrival.raw,
-        "content_type": arrival.content_type,
-        "created_at": arrival.received_at,
-    }
-
-
-def _key(arrival: Arrival, key: Key) -> dict[str, Any]:
-    return {
-        "id": new_id(),
-        "organization_id": key.organization_id,
-        "source": key.source,
-        "digest": key.digest,
-        "body_digest": key.body_digest,
-        "delivery_id": arrival.delivery_id,
-        "created_at": arrival.received_at,
-    }
-
-
-def _count(stored_ones: Iterable[tuple[Arrival, Stored]]) -> None:
-    """Count deliveries as they are received: a replay is none, one that will be ignored or is malformed is."""
-    counts: dict[tuple[uuid.UUID, str, uuid.UUID], Counter[str]] = defaultdict(Counter)
-    for arrival, at in stored_ones:
-        name = _COUNTER.get(at.outcome)
-        if name is not None:
-            endpoint = arrival.endpoint
-            counts[endpoint.organization_id, "integration", endpoint.integration_id][name] += 1
-    usage.write_counts(counts)
-
-
-_COUNTER = {
-    Outcome.ACCEPTED: "received",
-    Outcome.REJECTED: "received",
-    Outcome.DUPLICATE: "duplicate",
-    Outcome.CONFLICT: "duplicate",
-}
-
-_group: GroupCommit[Arrival, Stored] = GroupCommit(_write, begin=outermost)
+_group: GroupCommit[Arrival, Stored] = GroupCommit(
+    _write, begin=_begin, weigh=lambda arrival: len(arrival.raw), heaviest=_MOST_BYTES
+)

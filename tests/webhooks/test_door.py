@@ -19,6 +19,7 @@ from tests.builders import World
 from tests.webhooks.senders import Sender, deliveries, make_sender
 from webhooks import door, storing
 from webhooks.door import FrontDoor
+from webhooks.keeping import Fate
 
 pytestmark = pytest.mark.django_db
 
@@ -201,7 +202,7 @@ def test_a_new_secret_is_known_at_once_where_the_old_one_was_hot(world: World, s
 
 
 def test_an_endpoint_that_changes_under_every_try_asks_its_sender_to_come_again(sender: Sender) -> None:
-    with patch.object(storing.endpoint_cache, "current", lambda endpoints: [False] * len(endpoints)):
+    with patch.object(storing, "keep", return_value=[Fate(is_current=False, is_kept=False)]):
         answered = come(sender)
     assert (answered.status, answered.headers["Retry-After"]) == (503, str(door.RETRY_AFTER_SECONDS))
 
