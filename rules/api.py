@@ -14,6 +14,12 @@ from rest_framework.response import Response
 
 from integrations import specs
 from rules import authoring, interventions, trial
+from rules.api_backtest import (
+    BacktestSerializer,
+    JobStartedSerializer,
+    UnsavedBacktestSerializer,
+    start_backtest,
+)
 from rules.api_runs import run_as_dict, wait_for_run
 from rules.catalogue import OrganizationCatalogue
 from rules.checking import check
@@ -124,6 +130,7 @@ class RuleViewSet(OrganizationViewSet):
     serializer_class = RuleSerializer
     permission_map: ClassVar = {
         "test": Permission.EXECUTE,
+        "backtest": Permission.EXECUTE,
         "execute": Permission.EXECUTE,
         "versions": Permission.READ,
     }
@@ -226,6 +233,38 @@ class RuleViewSet(OrganizationViewSet):
         if wait and wait_for_run(run.pk, self.organization.pk, wait):
             return Response(run_as_dict(run.pk))
         return Response({"run": run.pk}, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=BacktestSerializer, responses={202: JobStartedSerializer})
+    @action(detail=True, methods=["post"])
+    def backtest(self, request: Request, pk: str) -> Response:
+        rule = self.get_object()
+        given = BacktestSerializer(data=request.data or {})
+        given.is_valid(raise_exception=True)
+        job = start_backtest(given.validated_data, authoring.live_version(rule).document, rule)
+        return Response({"job": job.pk}, status=status.HTTP_202_ACCEPTED)
+
+
+class UnsavedBacktestView(OrganizationAPIView):
+    """Tries a document that is not saved on what happened."""
+
+    permission_map: ClassVar = {"post": Permission.EXECUTE}
+
+    @extend_schema(
+        request=UnsavedBacktestSerializer,
+        responses={202: JobStartedSerializer},
+        operation_id="rules_backtest_unsaved",
+    )
+    def post(self, request: Request) -> Response:
+        given = UnsavedBacktestSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        typed = dict(given.validated_data["document"])
+        if problems := check(typed, OrganizationCatalogue()).problems:
+            raise _as_api(problems, "document.")
+        rule = Rule.objects.filter(pk=given.validated_data.get("rule"), deleted_at__isnull=True).first()
+        if rule is None and "rule" in given.validated_data:
+            raise ApiProblem("rule", "not_found", "There is no rule with this id in your organization.")
+        job = start_backtest(given.validated_data, typed, rule)
+        return Response({"job": job.pk}, status=status.HTTP_202_ACCEPTED)
 
 
 class UnsavedTrialView(OrganizationAPIView):

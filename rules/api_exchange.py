@@ -118,7 +118,8 @@ class RuleImportView(OrganizationAPIView):
     )
     def post(self, request: Request) -> Response:
         # An empty body never reaches the parser.
-        text = request.data if isinstance(request.data, str) else ""
+        data: Any = request.data
+        text = data if isinstance(data, str) else ""
         try:
             changes = exchange.plan(exchange.read(text), disabled=_flag(request, "disabled"))
         except exchange.NotReadable as error:

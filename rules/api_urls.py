@@ -1,6 +1,6 @@
 """The API's addresses for rules and runs, relative to /api/."""
 
-from rules.api import RuleViewSet, UnsavedTrialView
+from rules.api import RuleViewSet, UnsavedBacktestView, UnsavedTrialView
 from rules.api_exchange import RuleExportView, RuleImportView
 from rules.api_runs import RunViewSet
 from rules.api_variables import VariableViewSet
@@ -13,6 +13,7 @@ router.register("variables", VariableViewSet, basename="variable")
 
 urlpatterns = [
     address("rules/test", UnsavedTrialView.as_view(), "rule-test-unsaved"),
+    address("rules/backtest", UnsavedBacktestView.as_view(), "rule-backtest-unsaved"),
     address("rules/export", RuleExportView.as_view(), "rule-export"),
     address("rules/import", RuleImportView.as_view(), "rule-import"),
     *router.urls,

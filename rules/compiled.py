@@ -7,7 +7,7 @@ organization's version number has moved on.
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -103,7 +103,7 @@ class OrganizationRules:
         # The same by what the index calls them.
         self.by_key: dict[Hashable, CompiledRule] = {key: rule for key, rule in self.rules.items()}  # noqa: C416
         integrations = {row.name: row.pk for row in Integration.objects.only("id", "name")}
-        self.index = RuleIndex(_indexed(rule, integrations) for rule in self.rules.values() if rule.document.listens)
+        self.index = RuleIndex(indexed(rule, integrations) for rule in self.rules.values() if rule.document.listens)
 
 
 log = structlog.get_logger()
@@ -204,7 +204,8 @@ def _remembered(row: RuleVersion) -> CompiledRule:
         return known
 
 
-def _indexed(rule: CompiledRule, integrations: dict[str, uuid.UUID]) -> IndexedRule:
+def indexed(rule: CompiledRule, integrations: Mapping[str, uuid.UUID]) -> IndexedRule:
+    """Return a rule as the index takes it; `integrations` are the organization's, by name."""
     trigger = rule.document.trigger
     reference = trigger.integration
     integration_id = integrations.get(reference) or _uuid(reference) if reference else None

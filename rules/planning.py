@@ -147,7 +147,7 @@ class _Rows:
             said = verdicts.get(rule_id)
             if said is not None and (said != VerdictOutcome.COULD_NOT_TELL or outcome != VerdictOutcome.MATCHED):
                 continue  # it has fired, or has nothing else to say
-            reason = _why_suppressed(rule, event_row)
+            reason = why_suppressed(rule, event_row)
             if outcome == VerdictOutcome.MATCHED and not reason and item.replay is None:
                 # A person who has something done anew is no loop.
                 reason = self._objects.fire(rule_id, item)
@@ -276,7 +276,8 @@ def run_key(event_id: uuid.UUID, rule_id: uuid.UUID, replay: uuid.UUID | None = 
     return f"{event_id.hex}:{rule_id.hex}" + (f":{replay.hex}" if replay else "")
 
 
-def _why_suppressed(rule: CompiledRule, event: Event) -> str:
+def why_suppressed(rule: CompiledRule, event: Event) -> str:
+    """Return why a rule that matches does not fire for an event of this kind; "" where it does."""
     if event.is_late and rule.document.late == "skip":
         return "The event is late, and this rule skips late events."
     if event.depth > DEEPEST_CHAIN:

@@ -87,6 +87,7 @@ ROUTES: dict[str, str] = {
     "DELETE /api/variables/{pk}/": "write",
     # rules and what came of them
     "POST /api/rules/test/": "execute",
+    "POST /api/rules/backtest/": "execute",
     "GET /api/rules/export/": "read",
     "POST /api/rules/import/": "write",
     "GET /api/rules/": "read",
@@ -95,6 +96,7 @@ ROUTES: dict[str, str] = {
     "PUT /api/rules/{pk}/": "write",
     "PATCH /api/rules/{pk}/": "write",
     "DELETE /api/rules/{pk}/": "write",
+    "POST /api/rules/{pk}/backtest/": "execute",
     "POST /api/rules/{pk}/disable/": "write",
     "POST /api/rules/{pk}/enable/": "write",
     "POST /api/rules/{pk}/execute/": "execute",

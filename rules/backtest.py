@@ -1,0 +1,167 @@
+"""Tries a rule on what happened: which stored events would have fired it, and what was said of them at the time.
+
+The same index, facts and reasons as live matching. Nothing is sent and nothing is written. What the budget of firings
+would have held back is not told, since it depends on what else happened in that hour.
+"""
+
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from integrations.models import Integration
+from rules import trial
+from rules.compiled import CompiledRule, indexed
+from rules.context import meta_of
+from rules.index import RuleIndex
+from rules.models import Event, EventContent, Verdict
+from rules.planning import facts_of, why_suppressed
+from rules.replay import stored_event
+from supportops.ids import first_id_at, made_at
+
+MOST_EVENTS = 20_000
+SLICE = 200
+# Of each kind so many are named; all are counted.
+MOST_NAMED = 50
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which events to try: the newest `limit` of those planned in [since, until)."""
+
+    since: datetime
+    until: datetime
+    limit: int
+
+
+class Backtest:
+    """One rule document held against stored events, a slice at a time, newest first.
+
+    `rule_id`: the rule whose verdicts of the time are compared; None for a document that belongs to none. `so_far` is
+    what earlier slices gave.
+    """
+
+    def __init__(self, rule: CompiledRule, rule_id: uuid.UUID | None, so_far: Mapping[str, Any] | None = None) -> None:
+        self.rule, self.rule_id = rule, rule_id
+        accounts = list(Integration.objects.select_related("environment"))
+        self._environments = {row.pk: row.environment.name for row in accounts if row.environment}
+        self._index = RuleIndex([indexed(rule, {row.name: row.pk for row in accounts})])
+        given = so_far or {}
+        self.counts = Counter(given.get("counts", {}))
+        self.calls = Counter(given.get("calls", {}))
+        self.named: dict[str, list[Any]] = {kind: list(given.get("named", {}).get(kind, [])) for kind in _NAMED}
+
+    def so_far(self) -> dict[str, Any]:
+        """Return what a later slice goes on with."""
+        return {"counts": dict(self.counts), "calls": dict(self.calls), "named": self.named}
+
+    def ask(self, events: Sequence[Event]) -> None:
+        """Try the rule on a slice of events."""
+        contents = {row.pk: row for row in EventContent.objects.filter(pk__in=[event.pk for event in events])}
+        then = self._verdicts(events)
+        for event in events:
+            content = contents.get(event.pk)
+            if content is None:
+                self.counts["forgotten"] += 1
+                continue
+            outcome = self._outcome(event, content)
+            self.counts["events"] += 1
+            self.counts[outcome] += 1
+            if outcome == "matched":
+                self._predict(event, content)
+            if self.rule_id is not None:
+                self._compare(event, outcome, then.get(event.pk, "not_matched"))
+
+    def result(self) -> dict[str, Any]:
+        """Return what came of it, in the form of the API."""
+        return {
+            "events": self.counts["events"],
+            "forgotten": self.counts["forgotten"],
+            **{outcome: self.counts[outcome] for outcome in ("matched", "could_not_tell", "suppressed")},
+            "not_matched": self.counts["not_matched"],
+            "calls": dict(self.calls.most_common()),
+            "matched_then": self.counts["matched_then"] if self.rule_id is not None else None,
+            "gained": self.named["gained"],
+            "gained_count": self.counts["gained"],
+            "lost": self.named["lost"],
+            "lost_count": self.counts["lost"],
+            "examples": self.named["matched"],
+        }
+
+    def _outcome(self, event: Event, content: EventContent) -> str:
+        facts = facts_of(event.platform, stored_event(event, content), made_at(event.pk), meta_of(event))
+        environment = self._environments.get(event.integration_id) if event.integration_id else None
+        found = self._index.match(event.platform, event.type, event.integration_id, environment, facts)
+        if not found:
+            return "not_matched"
+        [(_, outcome)] = found
+        if outcome == "matched" and why_suppressed(self.rule, event):
+            return "suppressed"
+        return str(outcome)
+
+    def _predict(self, event: Event, content: EventContent) -> None:
+        for step in trial.try_steps(self.rule, stored_event(event, content), event.platform):
+            if step["would_run"]:
+                compiled = self.rule.step(step["id"])
+                self.calls[f"{compiled.platform}.{compiled.action}" if compiled.platform else compiled.action] += 1
+        self._name("matched", event)
+
+    def _compare(self, event: Event, outcome: str, then: str) -> None:
+        self.counts["matched_then"] += then == "matched"
+        if outcome == "matched" and then != "matched":
+            self._name("gained", event, then=then)
+        elif outcome != "matched" and then == "matched":
+            self._name("lost", event, now=outcome)
+
+    def _name(self, kind: str, event: Event, **more: Any) -> None:
+        if kind != "matched":
+            self.counts[kind] += 1
+        if len(self.named[kind]) < MOST_NAMED:
+            self.named[kind].append(
+                {
+                    "delivery": str(event.delivery_id) if event.delivery_id else None,
+                    "event": event.type,
+                    "external_id": event.external_id,
+                    "occurred_at": event.occurred_at.isoformat(),
+                    **more,
+                }
+            )
+
+    def _verdicts(self, events: Sequence[Event]) -> dict[uuid.UUID, str]:
+        if self.rule_id is None:
+            return {}
+        kept = Verdict.objects.filter(rule_id=self.rule_id, event_id__in=[event.pk for event in events])
+        return dict(kept.values_list("event_id", "outcome"))
+
+
+_NAMED = ("matched", "gained", "lost")
+
+
+def events_in(window: Window, rule: CompiledRule, before: uuid.UUID | None = None) -> Iterator[list[Event]]:
+    """Yield slices of the stored events that the rule listens to, newest first, those before the id `before`."""
+    left = window.limit
+    while left > 0:
+        rows = _listened(rule).filter(pk__gte=first_id_at(window.since), pk__lt=before or first_id_at(window.until))
+        page = list(rows.order_by("-pk")[: min(SLICE, left)])
+        if not page:
+            return
+        yield page
+        left -= len(page)
+        before = page[-1].pk
+
+
+def _listened(rule: CompiledRule) -> "QuerySet[Event]":
+    trigger = rule.document.trigger
+    rows = Event.objects.filter(platform=trigger.platform)
+    return rows if "*" in trigger.events else rows.filter(type__in=trigger.events)
+
+
+def seen_since() -> datetime | None:
+    """Return how far back contents are kept: when the oldest one came."""
+    oldest = EventContent.objects.filter(event__in=Event.objects.all()).order_by("pk").values_list("pk", flat=True)
+    first = oldest.first()
+    return made_at(first) if first is not None else None
