@@ -222,11 +222,10 @@ class GenericHmac(Signature):
     """HMAC-SHA256 over the body, with header and encoding of the sender's choice.
 
     Options: `header`, `encoding` (hex, base64), `prefix`; `timestamp_header` where the sender adds unix seconds, which
-    are then signed before the body with `separator` in between.
+    are then signed before the body with `separator` in between. A platform that leaves only some of them to its users
+    names those as `options`, and what the others are by the rest.
     """
 
-    scheme = "hmac_sha256"
-    description = "HMAC-SHA256 over the raw body; header and encoding as the sender has them."
     tolerance = timedelta(minutes=5)
     _DEFAULTS: Mapping[str, str] = {
         "header": "X-Signature",
@@ -235,6 +234,18 @@ class GenericHmac(Signature):
         "timestamp_header": "",
         "separator": ":",
     }
+
+    def __init__(
+        self,
+        *,
+        scheme: str = "hmac_sha256",
+        description: str = "HMAC-SHA256 over the raw body; header and encoding as the sender has them.",
+        options: Collection[str] | None = None,
+        **defaults: str,
+    ) -> None:
+        self.scheme, self.description = scheme, description
+        self._defaults = {**self._DEFAULTS, **defaults}
+        self._options = frozenset(self._DEFAULTS if options is None else options)
 
     def verify(
         self,
@@ -265,9 +276,13 @@ class GenericHmac(Signature):
 
     def check_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the options with defaults filled in. Raises ValueError that names what is wrong."""
-        if unknown := sorted(set(options) - set(self._DEFAULTS)):
+        whole = self._checked(options)
+        return {name: value for name, value in whole.items() if name in self._options}
+
+    def _checked(self, options: Mapping[str, Any]) -> dict[str, str]:
+        if unknown := sorted(set(options) - self._options):
             raise ValueError(f"'{unknown[0]}' is no option of the scheme '{self.scheme}'")
-        whole = {**self._DEFAULTS, **{name: value for name, value in options.items() if value is not None}}
+        whole = {**self._defaults, **{name: value for name, value in options.items() if value is not None}}
         for name, value in whole.items():
             if not isinstance(value, str) or _CONTROL.search(value) or not value.isascii() or len(value) > 100:
                 raise ValueError(f"{name} must be a short text of ASCII characters")
@@ -279,12 +294,12 @@ class GenericHmac(Signature):
         return whole
 
     def _with(self, options: Mapping[str, Any] | None) -> HmacSignature:
-        whole = self.check_options(options or {})
+        whole = self._checked(options or {})
         separator = whole["separator"].encode()
         return HmacSignature(
             header=whole["header"],
             scheme=self.scheme,
-            encoding=whole["encoding"],
+            encoding="hex" if whole["encoding"] == "hex" else "base64",
             prefix=whole["prefix"],
             timestamp=whole["timestamp_header"],
             tolerance=self.tolerance,
@@ -346,9 +361,15 @@ class SharedSecretHeader(Signature):
             return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
         return {"Authorization": f"Bearer {secret}"} if self.bearer else {self.header: secret}
 
+    def new_secret(self) -> str:
+        """Return a random secret, with a user name before it where the scheme asks for one."""
+        return ("supportops:" if self.basic == "user" else "") + super().new_secret()
+
     def check_secret(self, secret: str) -> None:
-        """Raise ValueError for an empty secret and for letters that do not travel in headers."""
+        """Raise ValueError for an empty secret, a pair that is none, and letters that do not travel in headers."""
         super().check_secret(secret)
+        if self.basic == "user" and not all(secret.partition(":")[::2]):
+            raise ValueError("The secret must be a user name and a password with a colon in between.")
         if not secret.isascii():
             raise ValueError("The secret holds letters beyond ASCII, which do not travel in headers.")
 

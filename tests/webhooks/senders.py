@@ -29,6 +29,8 @@ SECRETS = {
     "teams": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
     "sendgrid": "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe6"
     "2gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==",
+    "grafana": "grafana-hmac-secret",
+    "prometheus": "am-token-123",
     "webhook": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 }
 _numbers = itertools.count(1)
