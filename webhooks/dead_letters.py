@@ -1,7 +1,7 @@
 """What failed for good and rests until somebody acts: steps and deliveries, as one list."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from django.db.models import Case, F, Q, Value, When
@@ -75,12 +75,15 @@ class Merged:
         return sorted(rows, key=lambda row: row.pk, reverse=self._descending)[cut]
 
 
-def dead_letters(filters: dict[str, Any]) -> tuple[Any, Any]:
+def dead_letters(filters: Mapping[str, Any]) -> tuple[Any, Any]:
     """Return the steps and deliveries that filters mean. Raises ApiProblem for what they cannot read."""
     known = set(StepFilters.base_filters) | {"kind"}
     unknown = sorted(set(filters) - known)
     if unknown:
         raise ApiProblem(unknown[0], "unknown_filter", f"Filters are {', '.join(sorted(known))}.")
+    for name, value in filters.items():
+        if not isinstance(value, str):
+            raise ApiProblem(name, "invalid", f"The filter {name} is a text, as in the list's address.")
     steps = StepFilters(filters, queryset=Step.objects.filter(is_dead_letter=True).select_related("run__rule"))
     deliveries = DeliveryFilters(filters, queryset=Delivery.objects.filter(status=DeliveryStatus.FAILED))
     for one in (steps, deliveries):

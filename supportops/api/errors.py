@@ -25,6 +25,8 @@ from supportops import odd_json
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
+# Most characters of a sentence about what is wrong.
+LONGEST_DETAIL = 1000
 
 
 class ApiProblem(exceptions.APIException):
@@ -93,8 +95,16 @@ def body_of(error: exceptions.APIException) -> dict[str, Any]:
     else:
         entries = list(_flatten(error.detail, ()))
         is_validation = False
+    for entry in entries:
+        entry["detail"] = _shortened(entry["detail"])
     kind = "validation_error" if is_validation else "client_error"
     return {"type": "server_error" if error.status_code >= 500 else kind, "errors": entries}
+
+
+def _shortened(detail: str) -> str:
+    """Return what is said, without the whole of a long value that it repeats."""
+    half = LONGEST_DETAIL // 2
+    return detail if len(detail) <= LONGEST_DETAIL else f"{detail[:half]} … {detail[-half:]}"
 
 
 def is_database_away(error: BaseException | None) -> bool:

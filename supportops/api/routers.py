@@ -19,7 +19,8 @@ class Router(SimpleRouter):
 def address(route: str, view: Callable[..., Any], name: str) -> URLPattern:
     """Return the pattern of a single view: ``address("jobs/<id>/cancel", CancelJob.as_view(), "job-cancel")``."""
     pattern = "".join(
-        f"(?P<{part[1:-1]}>[^/]+)" if part.startswith("<") else re.escape(part)
+        # A hyphen needs no escape here, and the API's description would show it.
+        f"(?P<{part[1:-1]}>[^/]+)" if part.startswith("<") else re.escape(part).replace(r"\-", "-")
         for part in re.split(r"(<\w+>)", route.strip("/"))
     )
     return re_path(f"^{pattern}/?$", view, name=name)

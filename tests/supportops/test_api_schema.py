@@ -14,6 +14,7 @@ def test_the_description_is_valid_and_leaves_nothing_out() -> None:
     out = StringIO()
     call_command("spectacular", "--validate", "--fail-on-warn", stdout=out)
     assert out.getvalue().startswith("openapi: 3.1")
+    assert "/api/dead-letters/retry/" in out.getvalue(), "addresses as they are, nothing escaped"
 
 
 def test_it_is_served_with_errors_and_sign_in(client: Client) -> None:

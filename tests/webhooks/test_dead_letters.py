@@ -117,7 +117,16 @@ def test_one_whose_content_is_gone_holds_up_no_other(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"ids": []}, {"ids": ["x"]}, {"filter": "all"}, {"filter": {"colour": "red"}}, {"ids": "", "n": 1}]
+    "body",
+    [
+        {},
+        {"ids": []},
+        {"ids": ["x"]},
+        {"filter": "all"},
+        {"filter": {"colour": "red"}},
+        {"filter": {"after": 1}},
+        {"ids": "", "n": 1},
+    ],
 )
 def test_a_request_that_names_nothing_is_refused(world: World, body: dict[str, Any]) -> None:
     assert world.ada.api.post("/api/dead-letters/retry", body, format="json").status_code == 400
