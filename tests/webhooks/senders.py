@@ -30,7 +30,8 @@ SECRETS = {
     "sendgrid": "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe6"
     "2gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==",
     "grafana": "grafana-hmac-secret",
-    "prometheus": "am-token-123",
+    # Of the form that Basic wants; a bearer token may look so too.
+    "prometheus": "alertmanager:4f1cZk9Wq1eUSe2t8uUZ",
     "webhook": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 }
 _numbers = itertools.count(1)
