@@ -179,7 +179,7 @@ def shared_transport(allowances: Allowances = NOTHING) -> httpx.BaseTransport:
 
 
 def _new_transport(allowances: Allowances) -> httpx.HTTPTransport:
-    tls = _tls()
+    tls = tls_context()
     transport = httpx.HTTPTransport(verify=tls, trust_env=False)
     connections = max(50, 2 * settings.WORKER_SLOTS)
     # httpx has no public way to a network backend of one's own; hence its version is pinned.
@@ -194,7 +194,8 @@ def _new_transport(allowances: Allowances) -> httpx.HTTPTransport:
 
 
 @cache
-def _tls() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
+    """Return how we speak TLS: certificates verified, against the names of hosts. Shared: not to be changed."""
     # The system's store, so that an operator's own authority counts, and a store that is there in bare containers.
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())

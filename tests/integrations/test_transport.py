@@ -7,15 +7,10 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from pytest_django import Settings
 
 from integrations import errors, transport
@@ -24,6 +19,7 @@ from integrations.answers import MOST_BYTES
 from integrations.http import PlatformClient
 from integrations.specs import Call
 from tests.integrations.acme import client
+from tests.integrations.certificates import self_signed
 from tests.integrations.raw_server import RawServer, answer
 
 Serve = Callable[..., tuple[RawServer, PlatformClient]]
@@ -239,10 +235,10 @@ class TestTls:
         trusted = tmp_path / "authority.pem"
         trusted.write_bytes(pem)
         monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
-        transport._tls.cache_clear()
+        transport.tls_context.cache_clear()
         transport._transports.clear()
         yield trusted
-        transport._tls.cache_clear()
+        transport.tls_context.cache_clear()
         transport._transports.clear()
 
     def called(self, pem: Path, host: str) -> int:
@@ -270,28 +266,6 @@ class TestTls:
         other.write_bytes(self_signed("localhost"))
         with pytest.raises(errors.Unreachable, match=r"certificate.*Nothing was sent"):
             self.called(other, "localhost")
-
-
-def self_signed(name: str) -> bytes:
-    """A certificate for `name` and its key, as PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} of a test")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    return certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
 
 
 def test_a_fork_gets_connections_of_its_own() -> None:
