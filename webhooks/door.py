@@ -22,6 +22,7 @@ from supportops import odd_json
 from supportops.addresses import caller_of
 from supportops.api.middleware import request_id_of
 from supportops.context import acting_as
+from webhooks.giving_way import RECEIPTS
 from webhooks.receiving import Answer, Refused, receive
 
 log = structlog.get_logger()
@@ -71,7 +72,7 @@ class FrontDoor:
             return self._application(environ, start_response)
         request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID", ""))
         try:
-            with acting_as(request_id=request_id, ip=caller_of(environ)):
+            with RECEIPTS, acting_as(request_id=request_id, ip=caller_of(environ)):
                 reply = answer(
                     environ, environ["wsgi.input"].read, address["platform"], address["endpoint"], request_id
                 )

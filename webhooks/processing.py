@@ -40,6 +40,7 @@ from rules.retry import RetryPolicy, backoff
 from supportops import clock, odd_json
 from supportops.bulk import write_rows
 from supportops.tenancy.scope import working_for
+from webhooks.giving_way import RECEIPTS
 from webhooks.models import Delivery, DeliveryStatus
 from webhooks.reading import events_of
 
@@ -68,6 +69,7 @@ class DeliverySource:
         self._table = claims.Claimable(Delivery)
 
     def claim(self, room: int, without: Collection[uuid.UUID]) -> Sequence[Job] | None:
+        RECEIPTS.give_way()
         claimed = claims.claim(self._table, workers.this_worker_id(), room, clock.now(), _turns, without=without)
         if not claimed:
             return None
