@@ -4,13 +4,14 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
-from integrations import file_admin, health, lifecycle, oauth, registry, usage
+from integrations import file_admin, health, lifecycle, oauth, registration, registry, usage
 from integrations.admin_forms import IntegrationForms
 from integrations.base import BaseIntegration
 from integrations.catalogue import setup_text
@@ -60,6 +61,7 @@ class IntegrationAdmin(PagedAdmin):
         Page("choices", "choices_view", Permission.READ, methods=("GET",), of_row=False),
         Page("rotate-secret", "rotate_view", Permission.WRITE, methods=("GET", "POST")),
         Page("authorize", "authorize_view", Permission.WRITE),
+        Page("register-webhook", "register_view", Permission.WRITE),
         Page("enable", "enable_view", Permission.WRITE),
         Page("disable", "disable_view", Permission.WRITE),
     )
@@ -194,6 +196,7 @@ class IntegrationAdmin(PagedAdmin):
             setup=as_html(setup_text(connector)) if connector.scheme_names() else "",
             override=settings.PLATFORM_URLS.get(connector.key),
             test_address=self.address("test_view", row.pk) if row else self.address("test_unsaved_view"),
+            can_register=connector.can("register_webhook"),
             can_authorize=row is not None and has_client(connector, open_credentials(row)),
         )
 
@@ -332,6 +335,19 @@ class IntegrationAdmin(PagedAdmin):
             request, "admin/integrations/integration/choices.html", {"items": items, "problem": problem}
         )
 
+    def register_view(self, request: HttpRequest, row: Integration) -> HttpResponse:
+        """Have the platform send to the integration's address."""
+        try:
+            endpoint = registration.register(row)
+        except lifecycle.Refused as refusal:
+            return self.back(request, row, said=str(refusal), level=messages.ERROR)
+        except IntegrationError as error:
+            return self.back(request, row, said=f"Nothing was registered: {error.message}", level=messages.ERROR)
+        said = (
+            f"{_name_of(row.platform)} sends to this integration's address ({len(endpoint.registered_ids)} registered)."
+        )
+        return self.back(request, row, said=said)
+
     def authorize_view(self, request: HttpRequest, row: Integration) -> HttpResponse:
         """Lead to the platform's page at which access is granted: by a link, since forms may not lead elsewhere."""
         try:
@@ -370,12 +386,20 @@ class IntegrationAdmin(PagedAdmin):
         denied = set() if self.has_delete_permission(request) else {"integration"}
         return names, {"integrations": len(names)}, denied, []
 
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        row = self.get_object(request, unquote(object_id))
+        if request.method == "POST" and request.POST.get("post") and row and self.has_delete_permission(request, row):
+            # Before Django opens its transaction: platforms are not asked within one.
+            request._webhook_note = registration.unregister(row)  # type: ignore[attr-defined]
+        return super().delete_view(request, object_id, extra_context)
+
     def delete_model(self, request: HttpRequest, obj: Integration) -> None:
-        lifecycle.delete(obj)
+        if note := lifecycle.delete(obj, note=getattr(request, "_webhook_note", None)):
+            messages.info(request, f"{obj.name}: {note}")
 
     def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Integration]") -> None:
         for row in queryset:
-            lifecycle.delete(row)
+            self.delete_model(request, row)
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
         messages.success(request, f"{obj_display} is deleted.")

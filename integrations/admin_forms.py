@@ -14,8 +14,9 @@ from unfold.widgets import (
 
 from integrations.base import BaseIntegration
 from integrations.forms import CredentialsForm, SettingsForm, choices_address
-from integrations.lifecycle import Problem, WebhookWishes
+from integrations.lifecycle import WebhookWishes
 from integrations.models import Endpoint, Integration
+from integrations.refusals import Problem
 from supportops.tenancy.models import Environment
 
 _SCHEMES = {

@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from integrations import health, lifecycle, oauth, registry, usage
+from integrations import health, lifecycle, oauth, registration, registry, usage
 from integrations.catalogue import describe
 from integrations.choices import choices_of
 from integrations.endpoints import NewSecret, address_of, endpoint_of
@@ -53,6 +53,7 @@ class WebhookSerializer(serializers.Serializer[Any]):
     state = serializers.CharField()
     options = serializers.DictField()
     allowed_ips = serializers.ListField(child=serializers.CharField())
+    registered_at = serializers.DateTimeField(allow_null=True, help_text="When we registered it at the platform.")
     secret = serializers.CharField(required=False)
 
 
@@ -147,6 +148,7 @@ def integration_as_dict(row: Integration, endpoint: Endpoint | None, secret: New
             "state": endpoint.state,
             "options": endpoint.options,
             "allowed_ips": endpoint.allowed_ips,
+            "registered_at": endpoint.registered_at,
             **({"secret": secret.text} if secret and secret.text else {}),
         }
     return {
@@ -269,6 +271,17 @@ class IntegrationViewSet(OrganizationViewSet):
         row = self.get_object()
         window = choice_parameter(request, "window", usage.WINDOWS, "24h")
         return Response(stats_as_dict(window, usage.totals(usage.WINDOWS[window], "integration", row.pk), row))
+
+    @extend_schema(request=None, responses=WebhookSerializer)
+    @action(detail=True, methods=["post"], url_path="register-webhook")
+    def register_webhook(self, request: Request, pk: str) -> Response:
+        """Have the platform send to the integration's address; changes what stands there already."""
+        row = self.get_object()
+        try:
+            endpoint = _done(lambda: registration.register(row))
+        except IntegrationError as error:
+            raise ApiProblem(None, "platform_failed", error.message, status=502) from None
+        return Response(integration_as_dict(row, endpoint)["webhook"])
 
     @extend_schema(request=None, responses=OAuthStartSerializer)
     @action(detail=True, methods=["post"], url_path="oauth/start")

@@ -9,8 +9,8 @@ from django.views import View
 
 from integrations import oauth
 from integrations.errors import IntegrationError
-from integrations.lifecycle import Refused
 from integrations.models import OAuthRequest
+from integrations.refusals import Refused
 from supportops.api.errors import ApiProblem, body_of
 from supportops.api.json import dumps
 from supportops.context import Actor, acting_as

@@ -2,10 +2,10 @@
 
 import asyncio
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -222,15 +222,14 @@ class BaseIntegration:
         Any exception of the handler that is not an IntegrationError is a Permanent failure with its message; a call
         of sys.exit() included.
         """
-        try:
-            answer = getattr(self, handler)(*arguments)
-            if inspect.isawaitable(answer):
-                answer = asyncio.run(_await(answer))
-            return as_result(answer)
-        except IntegrationError:
-            raise
-        except CODE_OF_OTHERS_RAISES as error:
-            raise Permanent(told(error)) from error
+        return cast(Result, _answer_of(self, handler, arguments, as_result))
+
+    def call_method(self, method: str, *arguments: Any) -> Any:
+        """The same for the optional methods (`register_webhook`, `list_changes`), whose answers stay as they are.
+
+        What a generator yields is gathered here, so that what breaks in it breaks here as well.
+        """
+        return _answer_of(self, method, arguments, _gathered)
 
     def classify(self, response: "Response") -> IntegrationError | None:
         """Return the error that an answer means at this platform, None to leave it to the common mapping.
@@ -319,6 +318,22 @@ class BaseIntegration:
         if cls.schemes:
             return cls.schemes.get(name)
         return cls.signature if cls.signature is not None and cls.signature.scheme == name else None
+
+
+def _answer_of(instance: BaseIntegration, method: str, arguments: tuple[Any, ...], formed: Callable[[Any], Any]) -> Any:
+    try:
+        answer = getattr(instance, method)(*arguments)
+        if inspect.isawaitable(answer):
+            answer = asyncio.run(_await(answer))
+        return formed(answer)
+    except IntegrationError:
+        raise
+    except CODE_OF_OTHERS_RAISES as error:
+        raise Permanent(told(error)) from error
+
+
+def _gathered(answer: Any) -> Any:
+    return list(answer) if inspect.isgenerator(answer) else answer
 
 
 def as_result(answer: Any) -> Result:

@@ -33,6 +33,7 @@ def describe(connector: type[BaseIntegration]) -> dict[str, Any]:
             "scheme": names[0],
             "schemes": names,
             "platform_makes_secret": connector.platform_makes_secret,
+            "registers": connector.can("register_webhook"),
             "setup": setup_text(connector),
         }
         if names

@@ -3,10 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
-from integrations import circuit, health, lifecycle, registry
+from integrations import circuit, health, registry
+from integrations.connecting import connected
 from integrations.errors import CredentialsRejected, IntegrationError, Transient, masked
-from integrations.lifecycle import Problem, Refused
 from integrations.models import ChoiceList, Integration
+from integrations.refusals import Problem, Refused
 from supportops import clock
 
 FRESH = timedelta(minutes=10)
@@ -45,7 +46,7 @@ def _asked(row: Integration, kind: str) -> list[dict[str, Any]]:
         # Opening a form shall not knock with what was refused already.
         raise CredentialsRejected("The platform refused the stored credentials: give new ones.")
     error: IntegrationError | None = None
-    instance, redactor = lifecycle.connected(row, "choices")
+    instance, redactor = connected(row, "choices")
     try:
         items = instance.call_handler("choices", kind).data or []
     except IntegrationError as failure:

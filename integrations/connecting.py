@@ -1,7 +1,7 @@
 """Makes a connector instance that is ready for one call: credentials, configuration, HTTP client."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,13 +10,15 @@ from pydantic import ValidationError
 
 from integrations import registry
 from integrations.base import BaseIntegration
-from integrations.credentials import credentials_model, open_credentials
+from integrations.credentials import credentials_model, open_credentials, secret_values
 from integrations.errors import CODE_OF_OTHERS_RAISES, IntegrationError, InvalidInput, Permanent, told
 from integrations.grants import has_client
 from integrations.http import client_for
 from integrations.models import Integration
-from integrations.specs import Call
+from integrations.specs import Call, File
 from integrations.tokens import Keeper
+from supportops.ids import new_id
+from supportops.redaction import Redactor
 
 
 def connect(integration: Integration, *, call: Call | None = None) -> BaseIntegration:
@@ -36,6 +38,28 @@ def opened(integration: Integration) -> Callable[[Call], BaseIntegration]:
     keeper = Keeper(integration, credentials) if connector.can("obtain_token") else None
     return lambda call: connect_with(
         connector, credentials, integration.config, call=replace(call, tokens=keeper) if keeper else call
+    )
+
+
+def connected(
+    integration: Integration, action: str, files: Mapping[str, File] | None = None
+) -> tuple[BaseIntegration, Redactor]:
+    """Return the connector, ready for one call that is made now, and what masks the integration's secrets.
+
+    Raises registry.UnknownPlatform, and InvalidInput for stored values that no longer fit.
+    """
+    secrets = secret_values(registry.get(integration.platform), open_credentials(integration))
+    return connect(integration, call=call_of(integration, action, files)), Redactor(secrets)
+
+
+def call_of(integration: Integration, action: str, files: Mapping[str, File] | None = None) -> Call:
+    """Return a call that is made at once, by hand or by a chore: not as part of a run."""
+    return Call(
+        organization_id=str(integration.organization_id),
+        integration_id=str(integration.pk),
+        action=action,
+        idempotency_key=str(new_id()),
+        files=files or {},
     )
 
 

@@ -5,7 +5,7 @@ Network calls stand outside transactions: read, call, write.
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -16,9 +16,9 @@ from pydantic import BaseModel, ValidationError
 
 from audit.recording import record
 from audit.redaction import Redactor
-from integrations import endpoints, health, registry, tokens, usage
+from integrations import endpoints, health, registration, registry, tokens, usage
 from integrations.base import BaseIntegration
-from integrations.connecting import connect, connect_with
+from integrations.connecting import call_of, connect, connect_with
 from integrations.credentials import (
     credentials_model,
     open_credentials,
@@ -33,30 +33,15 @@ from integrations.files import files_for
 from integrations.grants import has_client
 from integrations.models import Endpoint, Integration, IntegrationHealth
 from integrations.parameters import explained
-from integrations.specs import Account, Action, Call, File, Result
+from integrations.refusals import Problem as Problem
+from integrations.refusals import Refused as Refused
+from integrations.specs import Account, Action, Call, Result
 from supportops import clock
 from supportops.ids import new_id
 from supportops.redaction import secrets_named_in
 from supportops.tenancy.models import Environment, Organization
 from supportops.tenancy.names import unless_taken
 from supportops.tenancy.scope import current_organization_id
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong with what a person gave, and where: `attr` is a dotted path into the request."""
-
-    attr: str
-    code: str
-    detail: str
-
-
-class Refused(Exception):
-    """What a person gave cannot be taken; nothing was changed."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(problem.detail for problem in problems))
-        self.problems = list(problems)
 
 
 @dataclass(frozen=True)
@@ -155,17 +140,24 @@ def change(
     return row
 
 
-def delete(row: Integration) -> None:
-    """Remove an integration with its credentials and address. What it did stays in the history."""
+def delete(row: Integration, *, note: str | None = None) -> str:
+    """Remove an integration with its credentials and address. What it did stays in the history.
+
+    Returns what is to be said of the webhook that it had registered at the platform, "" where there was none. `note` is
+    that, where the caller asked the platform before: whoever deletes within a transaction must.
+    """
+    note = registration.unregister(row) if note is None else note
     with transaction.atomic():
-        record("integration.deleted", row, changes={"platform": row.platform, "name": row.name})
+        changes = {"platform": row.platform, "name": row.name, **({"webhook": note} if note else {})}
+        record("integration.deleted", row, changes=changes)
         _touch_rules()
         row.delete()
+    return note
 
 
 def test(row: Integration) -> dict[str, Any]:
     """Make the connection test; return success, message, data and latency. A wrong key is an answer, no error."""
-    answer, error, account = _tested(lambda: connect(row, call=_call(row, "test_connection")))
+    answer, error, account = _tested(lambda: connect(row, call=call_of(row, "test_connection")))
     redactor = Redactor(secret_values(registry.get(row.platform), open_credentials(row)))
     answer = dict(redactor.value(answer))
     with transaction.atomic():
@@ -213,7 +205,7 @@ def execute(row: Integration, action: str, parameters: Mapping[str, Any]) -> Res
     error: IntegrationError | None = None
     result = Result(False)
     try:
-        instance = connect(row, call=_call(row, action, files_for(data)))
+        instance = connect(row, call=call_of(row, action, files_for(data)))
         if action == "test_connection":
             result = instance.call_handler("test_connection")
         else:
@@ -240,17 +232,6 @@ def execute(row: Integration, action: str, parameters: Mapping[str, Any]) -> Res
             },
         )
     return shown
-
-
-def connected(
-    row: Integration, action: str, files: Mapping[str, File] | None = None
-) -> tuple[BaseIntegration, Redactor]:
-    """Return the connector of `row`, ready for one call made now, and what masks its secrets.
-
-    Raises IntegrationError for stored values that no longer fit.
-    """
-    redactor = Redactor(secret_values(_connector(row.platform), open_credentials(row)))
-    return connect(row, call=_call(row, action, files)), redactor
 
 
 def rotate_secret(row: Integration, *, secret: str | None = None, grace_seconds: float | None = None) -> NewSecret:
@@ -434,16 +415,6 @@ def _tested(make: Any) -> tuple[dict[str, Any], IntegrationError | None, Account
         error, result = failure, Result(False, failure.message, failure.data)
     answer = {**result.as_dict(), "latency_ms": round((time.monotonic() - began) * 1000)}
     return answer, error, account if result.success else None
-
-
-def _call(row: Integration, action: str, files: Mapping[str, File] | None = None) -> Call:
-    return Call(
-        organization_id=str(row.organization_id),
-        integration_id=str(row.pk),
-        action=action,
-        idempotency_key=str(new_id()),
-        files=files or {},
-    )
 
 
 def _touch_rules() -> None:

@@ -92,6 +92,9 @@ class Endpoint(OrganizationOwned):
     # [{"secret": text, "until": RFC 3339 or null}], the current one first.
     secrets = SealedField(label="endpoint.secrets")
     state = models.CharField(max_length=20, choices=EndpointState.choices)
+    # What the platform calls the webhooks that we registered there for this address.
+    registered_ids = models.JSONField(default=list, editable=False)
+    registered_at = models.DateTimeField(null=True, editable=False)
     # Addresses or networks that may send; empty: all.
     allowed_ips = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)

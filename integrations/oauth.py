@@ -23,8 +23,8 @@ from integrations.base import BaseIntegration
 from integrations.credentials import open_credentials
 from integrations.errors import InvalidInput
 from integrations.http import PlatformClient, client_for
-from integrations.lifecycle import Problem, Refused
 from integrations.models import Integration, OAuthRequest
+from integrations.refusals import Problem, Refused
 from integrations.specs import Call, OAuth
 from integrations.tokens import Keeper
 from supportops import clock

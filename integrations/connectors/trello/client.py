@@ -49,6 +49,25 @@ class TrelloApi:
     def put(self, *parts: str, **body: Any) -> Any:
         return self.http.put(path(*parts), json=body).json()
 
+    # --- webhooks --------------------------------------------------------------------------------------------
+    def webhooks_to(self, token: str, address: str) -> list[Json]:
+        """The token's webhooks that send to an address.
+
+        https://developer.atlassian.com/cloud/trello/rest/api-group-tokens/#api-tokens-token-webhooks-get
+        """
+        return [item for item in self.get("tokens", token, "webhooks") if item.get("callbackURL") == address]
+
+    def make_webhook(self, model_id: str, address: str) -> str:
+        """Trello asks the address by HEAD before it answers. Other models need a webhook each."""
+        made = self.post("webhooks", idModel=model_id, callbackURL=address, description="SupportOps", active=True)
+        return str(made["id"])
+
+    def wake_webhook(self, webhook_id: str) -> None:
+        self.put("webhooks", webhook_id, active=True)
+
+    def remove_webhook(self, webhook_id: str) -> None:
+        self.http.delete(path("webhooks", webhook_id), expected={404})
+
     # --- names into ids --------------------------------------------------------------------------------------
     def board_id(self, board: str) -> str:
         """Return the id of a board named by name, short link or id. Raises NotFound."""

@@ -34,8 +34,10 @@ from integrations.specs import (
     File,
     HandshakeAnswer,
     Limit,
+    Registration,
     Result,
     WebhookRequest,
+    WebhookTarget,
 )
 
 if TYPE_CHECKING:
@@ -394,6 +396,33 @@ class Trello(BaseIntegration):
     # --- in --------------------------------------------------------------------------------------------------
     def handle_webhook(self, payload: Any) -> list[Event]:
         return events.events_of(payload)
+
+    def register_webhook(self, target: WebhookTarget, known: Registration | None) -> Registration:
+        """One webhook for the default board; without one, for each open board of the person whose token it is."""
+        board = self.config.default_board
+        wanted = [self.api.board_id(board)] if board else [str(item["id"]) for item in self.api.boards()]
+        if not wanted:
+            raise InvalidInput("The token's person is a member of no open board.")
+        there: dict[str, Json] = {}
+        for webhook in self.api.webhooks_to(self.credentials.token, target.url):
+            if webhook.get("idModel") in wanted and webhook["idModel"] not in there:
+                there[webhook["idModel"]] = webhook
+            else:
+                self.api.remove_webhook(str(webhook["id"]))
+        ids = []
+        for board_id in wanted:
+            if board_id not in there:
+                ids.append(self.api.make_webhook(board_id, target.url))
+                continue
+            ids.append(str(there[board_id]["id"]))
+            if not there[board_id].get("active"):
+                # Trello switches off what failed for long.
+                self.api.wake_webhook(ids[-1])
+        return Registration(tuple(ids))
+
+    def unregister_webhook(self, known: Registration) -> None:
+        for webhook_id in known.ids:
+            self.api.remove_webhook(webhook_id)
 
     @classmethod
     def delivery_key(cls, headers: Mapping[str, str], payload: Any) -> str | None:

@@ -15,6 +15,7 @@ from integrations.errors import (
     Unreachable,
 )
 from integrations.grants import ask, token_of
+from integrations.http import path
 from integrations.specs import File, Token
 
 if TYPE_CHECKING:
@@ -231,6 +232,24 @@ class ZendeskClient:
             wait = min(wait * 1.5, _LONGEST_WAIT)
             job = _inner(self.call("GET", f"/job_statuses/{job.get('id')}"), "job_status")
         return job
+
+    # --- webhooks --------------------------------------------------------------------------------------------
+    def webhooks_to(self, address: str) -> list[dict[str, Any]]:
+        """Webhooks that send to an address. https://developer.zendesk.com/api-reference/webhooks/webhooks-api/webhooks/"""
+        return [webhook for webhook in self.pages("/webhooks", "webhooks") if webhook.get("endpoint") == address]
+
+    def make_webhook(self, webhook: Mapping[str, Any]) -> str:
+        return str(_inner(self.create("/webhooks", "webhook", webhook), "webhook").get("id") or "")
+
+    def change_webhook(self, webhook_id: str, webhook: Mapping[str, Any]) -> None:
+        self.http.put(path("webhooks", webhook_id), json={"webhook": dict(webhook)})
+
+    def remove_webhook(self, webhook_id: str) -> None:
+        self.http.delete(path("webhooks", webhook_id), expected={404})
+
+    def signing_secret(self, webhook_id: str) -> str:
+        answer = self.call("GET", path("webhooks", webhook_id, "signing_secret"))
+        return str(_inner(answer, "signing_secret").get("secret") or "")
 
 
 def meaning(response: "Response") -> IntegrationError | None:

@@ -33,7 +33,21 @@ from integrations.connectors.zendesk.schemas import (
 from integrations.errors import CredentialsRejected, Forbidden, IntegrationError
 from integrations.grants import client_of
 from integrations.signatures import HmacSignature, minutes
-from integrations.specs import CREATES, READS, SETS, Account, ActionSpec, Event, EventSpec, Limit, OAuth, Result, Token
+from integrations.specs import (
+    CREATES,
+    READS,
+    SETS,
+    Account,
+    ActionSpec,
+    Event,
+    EventSpec,
+    Limit,
+    OAuth,
+    Registration,
+    Result,
+    Token,
+    WebhookTarget,
+)
 
 if TYPE_CHECKING:
     from integrations.http import PlatformClient, Response
@@ -149,6 +163,36 @@ class Zendesk(BaseIntegration):
         if not named and isinstance(payload, dict):
             named = str(payload.get("account_id") or "")
         return named or None
+
+    def register_webhook(self, target: WebhookTarget, known: Registration | None) -> Registration:
+        """One webhook with subscriptions to events: whatever kind of change, and signed.
+
+        A webhook of the other kind (for triggers) at this address cannot be turned into one; it is left alone.
+        """
+        wanted = {
+            "name": "SupportOps",
+            "status": "active",
+            "endpoint": target.url,
+            "http_method": "POST",
+            "request_format": "json",
+            "subscriptions": events.subscriptions_for(target.events),
+        }
+        ours = [
+            str(webhook.get("id"))
+            for webhook in self.client.webhooks_to(target.url)
+            if "conditional_ticket_events" not in (webhook.get("subscriptions") or [])
+        ]
+        if ours:
+            self.client.change_webhook(ours[0], wanted)
+            for double in ours[1:]:
+                self.client.remove_webhook(double)
+        else:
+            ours = [self.client.make_webhook(wanted)]
+        return Registration((ours[0],), self.client.signing_secret(ours[0]))
+
+    def unregister_webhook(self, known: Registration) -> None:
+        for webhook_id in known.ids:
+            self.client.remove_webhook(webhook_id)
 
     # --- signing in ------------------------------------------------------------------------------------------
     def authorize(self, http: "PlatformClient") -> None:

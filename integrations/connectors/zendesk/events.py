@@ -9,7 +9,7 @@ Both come out in the vocabulary of the REST API: lower case, numeric ids. What Z
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,6 +63,37 @@ _SOLVED_AND_CLOSED = {"solved": "ticket.solved", "closed": "ticket.closed"}
 _LOWER = ("status", "priority", "type")
 # What rules see of a person of whom Zendesk tells the id alone.
 _NOBODY = {"id": None, "name": None, "email": None}
+
+
+# Of users and organizations what people change; sign-ins and photos would come all day and tell nothing.
+_USER_SUBSCRIPTIONS = (
+    *("active_changed", "alias_changed", "custom_field_changed", "custom_role_changed", "default_group_changed"),
+    *("details_changed", "external_id_changed", "identity_changed", "identity_created", "identity_deleted"),
+    *("name_changed", "notes_changed", "organization_membership_created", "organization_membership_deleted"),
+    *("role_changed", "suspended_changed", "tags_changed"),
+)
+_ORGANIZATION_SUBSCRIPTIONS = ("custom_field_changed", "external_id_changed", "name_changed", "tags_changed")
+
+
+def subscriptions_for(events: Collection[str]) -> list[str]:
+    """Return the event types of Zendesk from which these events of ours are made, sorted.
+
+    https://developer.zendesk.com/api-reference/webhooks/event-types/webhook-event-types/ (read 2026-11)
+    """
+    found: set[str] = set()
+    for event in events:
+        subject, _, what = event.partition(".")
+        if what == "created":
+            found.add("ticket.comment_added" if subject == "comment" else event)
+        elif event == "ticket.updated":
+            found.update(f"ticket.{change}" for change in _TICKET_CHANGES)
+        elif event in _SOLVED_AND_CLOSED.values():
+            found.add("ticket.status_changed")
+        elif event == "user.updated":
+            found.update(f"user.{change}" for change in _USER_SUBSCRIPTIONS)
+        elif event == "organization.updated":
+            found.update(f"organization.{change}" for change in _ORGANIZATION_SUBSCRIPTIONS)
+    return sorted(f"zen:event-type:{name}" for name in found)
 
 
 def events_in(payload: Any) -> list[Event]:

@@ -17,7 +17,7 @@ from integrations.errors import (
     Unavailable,
     Uncertain,
 )
-from integrations.specs import CREATES, SETS, Account, Action, Call, File, Result
+from integrations.specs import CREATES, SETS, Account, Action, Call, File, Registration, Result, WebhookTarget
 from tests.integrations import recorded
 from tests.integrations.recorded import FakePlatform
 
@@ -402,3 +402,27 @@ def test_forms_can_offer_choices(kind: str, last: str) -> None:
 def test_credentials_that_are_none_are_refused(credentials: dict[str, Any]) -> None:
     with FakePlatform([]) as trello, pytest.raises(InvalidInput, match="credentials"):
         trello.connect(Trello, credentials)
+
+
+# --- webhooks -------------------------------------------------------------------------------------------------
+TARGET = WebhookTarget("https://supportops.example/api/webhooks/trello/key")
+
+
+def test_each_board_gets_one_webhook() -> None:
+    """https://developer.atlassian.com/cloud/trello/rest/api-group-webhooks/"""
+    with FakePlatform.of("trello", "register_webhook__200") as trello:
+        made = trello.connect(Trello, CREDENTIALS).register_webhook(TARGET, None)
+    assert made == Registration(("w-off", "w-new"))
+    assert trello.sent(3) == {"active": True}
+    assert trello.sent(4) == {
+        "idModel": "53582e2da0fac5676a714270",
+        "callbackURL": TARGET.url,
+        "description": "SupportOps",
+        "active": True,
+    }
+
+
+def test_an_address_that_trello_cannot_reach_is_said() -> None:
+    with FakePlatform.of("trello", "register_webhook__400") as trello, pytest.raises(InvalidInput) as caught:
+        trello.connect(Trello, CREDENTIALS, {"default_board": BOARD}).register_webhook(TARGET, None)
+    assert "did not return 200" in caught.value.message and CREDENTIALS["token"] not in caught.value.message

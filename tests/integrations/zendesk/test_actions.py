@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from integrations import markers
-from integrations.connectors.zendesk import client
+from integrations.connectors.zendesk import client, events
 from integrations.connectors.zendesk.connector import Zendesk
 from integrations.errors import (
     CredentialsRejected,
@@ -19,7 +19,7 @@ from integrations.errors import (
     Uncertain,
     Unreachable,
 )
-from integrations.specs import Account, Action, Call, Encode, File, Result, Token
+from integrations.specs import Account, Action, Call, Encode, File, Registration, Result, Token, WebhookTarget
 from tests.integrations import recorded
 from tests.integrations.kept_tokens import KeptTokens
 from tests.integrations.recorded import FakePlatform
@@ -610,3 +610,50 @@ def test_an_upload_that_was_cut_off_harms_nothing() -> None:
         with pytest.raises(Unreachable):
             connector.execute(Action("add_comment", {**COMMENT, "attachments": ["notes.txt"]}))
         assert connector.http.has_written is False
+
+
+# --- webhooks -------------------------------------------------------------------------------------------------
+HERE = "https://supportops.example/api/webhooks/zendesk/key"
+TARGET = WebhookTarget(HERE, events=tuple(spec.name for spec in Zendesk.events))
+SIGNING = "c2lnbmluZy1zZWNyZXQtb2YtdGhlLXdlYmhvb2s="
+
+
+def test_a_webhook_is_made_with_every_subscription_and_its_secret_taken() -> None:
+    """https://developer.zendesk.com/api-reference/webhooks/webhooks-api/webhooks/"""
+    with FakePlatform.of("zendesk", "register_webhook__201") as platform:
+        made = platform.connect(Zendesk, API_TOKEN).register_webhook(TARGET, None)
+    assert made == Registration(("01H-ours",), SIGNING)
+    webhook = platform.sent(1)["webhook"]
+    assert (webhook["endpoint"], webhook["status"], webhook["request_format"]) == (HERE, "active", "json")
+    subscriptions = webhook["subscriptions"]
+    assert {
+        "zen:event-type:ticket.created",
+        "zen:event-type:ticket.status_changed",
+        "zen:event-type:ticket.comment_added",
+        "zen:event-type:user.created",
+        "zen:event-type:organization.name_changed",
+    } <= set(subscriptions)
+    # Names that Zendesk does not have would refuse the whole webhook.
+    assert not {name for name in subscriptions if name.endswith((".updated", ".solved", "comment.created"))}
+
+
+def test_a_webhook_that_stands_there_is_changed_and_doubles_go() -> None:
+    with FakePlatform.of("zendesk", "register_webhook__204__again") as platform:
+        made = platform.connect(Zendesk, API_TOKEN).register_webhook(TARGET, Registration(("01H-ours",)))
+    assert made == Registration(("01H-ours",), SIGNING)
+    assert platform.sent(1)["webhook"]["subscriptions"]
+
+
+def test_a_webhook_that_is_gone_is_fine() -> None:
+    with FakePlatform.of("zendesk", "unregister_webhook__404") as platform:
+        platform.connect(Zendesk, API_TOKEN).unregister_webhook(Registration(("01H-ours",)))
+
+
+def test_what_is_subscribed_to_comes_back_as_the_events_that_were_wanted() -> None:
+    for event in ("ticket.updated", "ticket.solved", "comment.created", "user.updated", "organization.updated"):
+        for subscription in events.subscriptions_for([event]):
+            subject = subscription.rpartition(":")[2].partition(".")[0]
+            detail = {"id": "1", "status": "SOLVED"}
+            told = {"current": "SOLVED", "previous": "OPEN", "comment": {"id": "2", "body": "x", "author": {"id": "3"}}}
+            found = events.events_in({"type": subscription, "detail": detail, "event": told, "id": "e"})
+            assert event in [one.type for one in found], (event, subscription, subject)
