@@ -11,14 +11,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
-from integrations import file_admin, health, lifecycle, oauth, registration, registry, usage
+from integrations import file_admin, handshakes, health, lifecycle, oauth, registration, registry, usage
 from integrations.admin_forms import IntegrationForms
 from integrations.base import BaseIntegration
 from integrations.catalogue import setup_text
 from integrations.choices import choices_of
 from integrations.credentials import open_credentials
 from integrations.endpoints import NewSecret, address_of, endpoint_of
-from integrations.errors import IntegrationError
+from integrations.errors import IntegrationError, InvalidInput
 from integrations.grants import has_client
 from integrations.lookup import Integrations
 from integrations.models import Endpoint, Integration
@@ -62,6 +62,7 @@ class IntegrationAdmin(PagedAdmin):
         Page("rotate-secret", "rotate_view", Permission.WRITE, methods=("GET", "POST")),
         Page("authorize", "authorize_view", Permission.WRITE),
         Page("register-webhook", "register_view", Permission.WRITE),
+        Page("handshake", "handshake_view", Permission.WRITE, methods=("GET", "POST")),
         Page("enable", "enable_view", Permission.WRITE),
         Page("disable", "disable_view", Permission.WRITE),
     )
@@ -320,6 +321,28 @@ class IntegrationAdmin(PagedAdmin):
             connector=connector,
             problem=problem,
         )
+
+    def handshake_view(self, request: HttpRequest, row: Integration) -> HttpResponse:
+        """Show the signing secret that the platform sent; a person says whether it is the platform's."""
+        connector = _connector(row.platform)
+        if request.method == "POST":
+            is_confirmed = request.POST.get("answer") == "confirm"
+            try:
+                (handshakes.confirm if is_confirmed else handshakes.discard)(row)
+            except InvalidInput as error:
+                return self.back(request, row, said=error.message, level=messages.ERROR)
+            return self.back(request, row, said="Confirmed." if is_confirmed else "Discarded; waiting for another.")
+        response = self.shown(
+            request,
+            "admin/integrations/integration/handshake.html",
+            f"The signing secret that came to {row.name}",
+            row=row,
+            original=row,
+            connector=connector,
+            secret=handshakes.show(row),
+        )
+        response["Cache-Control"] = "no-store"
+        return response
 
     def choices_view(self, request: HttpRequest) -> HttpResponse:
         """What a field's list offers: what the platform has, or why it cannot be said."""

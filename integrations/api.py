@@ -11,11 +11,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from integrations import health, lifecycle, oauth, registration, registry, usage
+from integrations import handshakes, health, lifecycle, oauth, registration, registry, usage
 from integrations.catalogue import describe
 from integrations.choices import choices_of
 from integrations.endpoints import NewSecret, address_of, endpoint_of
-from integrations.errors import IntegrationError
+from integrations.errors import IntegrationError, InvalidInput
 from integrations.lifecycle import WebhookWishes
 from integrations.models import Endpoint, Integration
 from supportops.api.errors import ApiProblem, ApiProblems
@@ -126,6 +126,12 @@ class RotateSerializer(serializers.Serializer[Any]):
     """The new secret, where the platform makes it."""
 
     secret = serializers.CharField(required=False, max_length=1000, trim_whitespace=False)
+
+
+class HandshakeSerializer(serializers.Serializer[Any]):
+    """Whether the secret that a platform sent is the platform's: true, false to discard it, left out to see it."""
+
+    confirm = serializers.BooleanField(required=False, allow_null=True, default=None)
 
 
 class IntegrationFilters(OrganizationFilterSet):
@@ -307,6 +313,22 @@ class IntegrationViewSet(OrganizationViewSet):
         secret = _done(
             lambda: lifecycle.rotate_secret(row, secret=wanted.validated_data.get("secret"), grace_seconds=grace)
         )
+        return Response(integration_as_dict(row, endpoint_of(row.pk), secret)["webhook"])
+
+    @extend_schema(request=HandshakeSerializer, responses=OpenApiTypes.OBJECT)
+    @action(detail=True, methods=["post"])
+    def handshake(self, request: Request, pk: str) -> Response:
+        """The signing secret that the platform sent: to be seen, confirmed or discarded."""
+        row = self.get_object()
+        wanted = HandshakeSerializer(data=request.data or {})
+        wanted.is_valid(raise_exception=True)
+        confirmed = wanted.validated_data["confirm"]
+        secret = NewSecret(handshakes.show(row)) if confirmed is None else None
+        if confirmed is not None:
+            try:
+                (handshakes.confirm if confirmed else handshakes.discard)(row)
+            except InvalidInput as error:
+                raise ApiProblem("confirm", "no_handshake", error.message) from None
         return Response(integration_as_dict(row, endpoint_of(row.pk), secret)["webhook"])
 
 

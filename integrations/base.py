@@ -109,6 +109,8 @@ class BaseIntegration:
     schemes: ClassVar[Mapping[str, Signature]] = {}
     # True: the platform makes the signing secret, and a person gives it to us.
     platform_makes_secret: ClassVar[bool] = False
+    # True: it comes in a request of the platform's own (`handshake_secret`), taken once and confirmed by a person.
+    secret_comes_by_handshake: ClassVar[bool] = False
     # The credential that is this secret, where the platform uses one for both: given once, it serves twice.
     webhook_secret_field: ClassVar[str] = ""
     # Schemes under which a webhook is only a hint: `enrich` fetches the object before rules see the event.
@@ -297,6 +299,14 @@ class BaseIntegration:
         """Return what this platform wants to hear of a delivery that was taken, None for the common answer.
 
         For platforms that show our answer to a person. The delivery is committed before it is given.
+        """
+        return None
+
+    @classmethod
+    def handshake_secret(cls, request: WebhookRequest, payload: Any) -> str | None:
+        """Return the signing secret that a handshake carries, None when it is none.
+
+        Asked while the address awaits it, of requests that nobody signed (`secret_comes_by_handshake`).
         """
         return None
 

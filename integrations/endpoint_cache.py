@@ -77,6 +77,12 @@ class KnownEndpoint:
         """The public address, as it is registered at the platform. Signatures may cover it."""
         return public_address(self.platform, self.key)
 
+    @property
+    def awaits_handshake(self) -> bool:
+        """Whether the platform's request with its signing secret is still to come."""
+        *_, sealed, state, _ = self.row
+        return state == EndpointState.AWAITING_HANDSHAKE and not sealed
+
     def valid_secrets(self, now: datetime) -> list[str]:
         """Return the secrets that may sign at `now`, the current one first; none until there is one."""
         return [secret for secret, until in self.secrets if until is None or until > now]

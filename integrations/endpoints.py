@@ -41,6 +41,8 @@ def make_endpoint(
     shown = NewSecret(None)
     if secret is not None:
         put_secret(endpoint, connector, secret)
+    elif connector.secret_comes_by_handshake:
+        endpoint.state = EndpointState.AWAITING_HANDSHAKE
     elif connector.platform_makes_secret:
         endpoint.state = EndpointState.AWAITING_SECRET
     else:

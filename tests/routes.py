@@ -73,6 +73,7 @@ ROUTES: dict[str, str] = {
     "GET /api/oauth/callback/": "public",
     "POST /api/integrations/{pk}/register-webhook/": "write",
     "POST /api/integrations/{pk}/rotate-secret/": "write",
+    "POST /api/integrations/{pk}/handshake/": "write",
     "GET /api/integrations/{pk}/stats/": "read",
     "POST /api/integrations/{pk}/test/": "execute",
     # what an organization keeps besides

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from integrations import endpoint_cache, registry
+from integrations import endpoint_cache, handshakes, registry
 from integrations.asking import asked, asked_for_text
 from integrations.base import BaseIntegration
 from integrations.endpoint_cache import KnownEndpoint
@@ -60,6 +60,8 @@ def receive(request: WebhookRequest, platform: str, endpoint_key: str | None, tr
             endpoint = _read_endpoint(connector, request, platform, endpoint_key)
             reason = _why_not(request, connector, endpoint)
         with working_for(endpoint.organization_id):
+            if reason and endpoint.awaits_handshake and _is_handshake(request, connector, endpoint):
+                return Answer(200, handshake=HandshakeAnswer())
             if reason:
                 rejections.note(endpoint, reason, request.ip)
                 # With no word of why beyond this.
@@ -141,6 +143,18 @@ def _why_not(request: WebhookRequest, connector: type[BaseIntegration], endpoint
     if not endpoint.may_send(request.ip):
         return "address_not_allowed"
     return "" if _is_signed(request, connector, endpoint) else "invalid_signature"
+
+
+def _is_handshake(request: WebhookRequest, connector: type[BaseIntegration], endpoint: KnownEndpoint) -> bool:
+    """Return whether a request that nobody signed carried the signing secret, which is kept for a person to confirm."""
+    if not endpoint.may_send(request.ip):
+        return False
+    try:
+        payload = parse(connector, request.headers.get("content-type", ""), request.body)
+    except odd_json.MalformedJson:
+        return False
+    secret = connector.handshake_secret(request, payload)
+    return secret is not None and handshakes.take(endpoint.id, connector, secret)
 
 
 def _take(request: WebhookRequest, connector: type[BaseIntegration], endpoint: KnownEndpoint, trace_id: str) -> Answer:
