@@ -179,6 +179,8 @@ class Event:
     changed: dict[str, tuple[Any, Any]] | None = None
     actor_id: str | None = None
     updated_at: datetime | None = None
+    # Where it happened, for events that belong to no account.
+    environment: str = ""
     # Our marker found in the payload (the id of the step that caused this), where the connector looks for one.
     marker: str | None = None
 

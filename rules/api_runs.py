@@ -1,11 +1,8 @@
 """The API's addresses for runs."""
 
-import time
 import uuid
-from collections import Counter
 from typing import Any, ClassVar
 
-from django.db import close_old_connections
 from django_filters import ChoiceFilter, UUIDFilter
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -20,6 +17,7 @@ from rules.models.history import RUN_ENDED
 from supportops.api.errors import ApiProblem, Conflict
 from supportops.api.filters import After, Before, OrganizationFilterSet
 from supportops.api.views import OrganizationViewSet
+from supportops.api.waiting import wait_until
 from supportops.tenancy.roles import Permission
 
 OUTCOMES = ("done", "repeat", "failed")
@@ -133,30 +131,9 @@ def _step_as_dict(step: Step, content: StepContent | None, attempts: list[dict[s
     }
 
 
-# Callers that may wait at once per organization and process; the others are answered with 202.
-_MOST_WAITING = 4
-_waiting: Counter[uuid.UUID] = Counter()
-
-
 def wait_for_run(run_id: uuid.UUID, organization_id: uuid.UUID, seconds: float) -> bool:
     """Wait until a run has ended, at most so long, and return whether it has. At once when too many wait."""
-    if _waiting[organization_id] >= _MOST_WAITING:
-        return False
-    _waiting[organization_id] += 1
-    try:
-        until = time.monotonic() + seconds
-        pause = 0.05
-        while True:
-            if Run.objects.filter(pk=run_id, status__in=RUN_ENDED).exists():
-                return True
-            left = until - time.monotonic()
-            if left <= 0:
-                return False
-            close_old_connections()
-            time.sleep(min(pause, left))
-            pause = min(pause * 1.5, 0.5)
-    finally:
-        _waiting[organization_id] -= 1
+    return wait_until(Run.objects.filter(pk=run_id, status__in=RUN_ENDED).exists, organization_id, seconds)
 
 
 class RunViewSet(OrganizationViewSet):

@@ -47,9 +47,8 @@ class Backtest:
 
     def __init__(self, rule: CompiledRule, rule_id: uuid.UUID | None, so_far: Mapping[str, Any] | None = None) -> None:
         self.rule, self.rule_id = rule, rule_id
-        accounts = list(Integration.objects.select_related("environment"))
-        self._environments = {row.pk: row.environment.name for row in accounts if row.environment}
-        self._index = RuleIndex([indexed(rule, {row.name: row.pk for row in accounts})])
+        accounts = {row.name: row.pk for row in Integration.objects.only("id", "name")}
+        self._index = RuleIndex([indexed(rule, accounts)])
         given = so_far or {}
         self.counts = Counter(given.get("counts", {}))
         self.calls = Counter(given.get("calls", {}))
@@ -94,8 +93,7 @@ class Backtest:
 
     def _outcome(self, event: Event, content: EventContent) -> str:
         facts = facts_of(event.platform, stored_event(event, content), made_at(event.pk), meta_of(event))
-        environment = self._environments.get(event.integration_id) if event.integration_id else None
-        found = self._index.match(event.platform, event.type, event.integration_id, environment, facts)
+        found = self._index.match(event.platform, event.type, event.integration_id, event.environment or None, facts)
         if not found:
             return "not_matched"
         [(_, outcome)] = found

@@ -28,7 +28,7 @@ from rules.rendering import check_hosts
 from supportops import odd_json
 
 MOST_BYTES = 256 * 1024
-_LATER_TRIGGERS = ("schedule", "custom")
+_LATER_TRIGGERS = ("schedule",)
 _LATER_STEPS = ("wait", "approval", "rule", "for_each")
 _LATER_ACTIONS = ("shell_script", "python_script")
 
@@ -353,9 +353,6 @@ def _not_yet(typed: Mapping[str, Any]) -> Iterator[Problem]:
     if isinstance(trigger, Mapping) and trigger.get("platform") in _LATER_TRIGGERS:
         detail = f"The trigger '{trigger['platform']}' is not available yet. Use a platform's events or `manual`."
         yield Problem("trigger.platform", "not_available", detail)
-    if typed.get("gate") is True:
-        detail = "`gate` is not available yet: the outcome of an event does not wait for single rules."
-        yield Problem("gate", "not_available", detail)
     concurrency = typed.get("concurrency")
     if isinstance(concurrency, Mapping) and concurrency.get("mode", "parallel") != "parallel":
         detail = f"The mode '{concurrency['mode']}' is not available yet; runs go side by side (`parallel`)."

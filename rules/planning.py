@@ -185,6 +185,7 @@ class _Rows:
             occurred_at=occurred_at,
             received_at=item.received_at,
             source=item.source,
+            environment=item.environment,
             is_late=item.is_late or item.received_at - occurred_at > LATE_AFTER,
             is_out_of_order=item.replay is None and self._objects.is_overtaken(item, occurred_at),
             depth=item.depth,

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Sequence
 
 from integrations import specs
-from integrations.models import Integration
 from rules.models import Event, EventContent, Run
 from rules.planning import Incoming, Planned, Replay, plan
 from supportops.ids import new_id
@@ -20,7 +19,6 @@ def replay_events(events: Sequence[Event], trace_id: str = "") -> list[Planned]:
     Raises ContentForgotten when the payload of one of them is gone.
     """
     contents = {row.pk: row for row in EventContent.objects.filter(pk__in=[event.pk for event in events])}
-    integrations = {row.pk: row for row in Integration.objects.select_related("environment")}
     replay_id = new_id()
     incoming = []
     for event in events:
@@ -28,7 +26,6 @@ def replay_events(events: Sequence[Event], trace_id: str = "") -> list[Planned]:
             raise ContentForgotten(
                 f"The content of event {event.pk} was removed after its time; it cannot be replayed."
             )
-        integration = integrations.get(event.integration_id) if event.integration_id else None
         incoming.append(
             Incoming(
                 event=stored_event(event, contents[event.pk]),
@@ -36,7 +33,7 @@ def replay_events(events: Sequence[Event], trace_id: str = "") -> list[Planned]:
                 key=event.key,
                 received_at=event.received_at,
                 integration_id=event.integration_id,
-                environment=integration.environment.name if integration and integration.environment else "",
+                environment=event.environment,
                 delivery_id=event.delivery_id,
                 trace_id=trace_id or event.trace_id,
                 source=event.source,

@@ -110,6 +110,7 @@ ROUTES: dict[str, str] = {
     "POST /api/runs/{pk}/cancel/": "execute",
     "POST /api/runs/{pk}/retry/": "execute",
     "POST /api/runs/{pk}/steps/{step}/resolve/": "execute",
+    "POST /api/events/": "execute",
     "GET /api/deliveries/": "read",
     "GET /api/deliveries/{pk}/": "read",
     "POST /api/deliveries/{pk}/replay/": "execute",

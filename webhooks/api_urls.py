@@ -3,12 +3,14 @@
 from supportops.api.routers import Router, address
 from webhooks.api import DeliveryViewSet
 from webhooks.api_dead_letters import DeadLettersView, RetryDeadLettersView
+from webhooks.api_events import OwnEventsView
 
 router = Router()
 router.register("deliveries", DeliveryViewSet, basename="delivery")
 
 urlpatterns = [
     *router.urls,
+    address("events", OwnEventsView.as_view(), "own-events"),
     address("dead-letters", DeadLettersView.as_view(), "dead-letters"),
     address("dead-letters/retry", RetryDeadLettersView.as_view(), "dead-letters-retry"),
 ]

@@ -299,7 +299,7 @@ def _note_health(items: Sequence[_Parsed]) -> None:
 
 def _incoming(item: _Parsed) -> list[Incoming]:
     delivery, integration = item.delivery, item.delivery.integration
-    environment = integration.environment.name if integration and integration.environment else ""
+    place = integration.environment.name if integration and integration.environment else ""
     found = []
     for position, event in enumerate(item.events):
         provenance = provenance_of(event, integration, delivery.received_at)
@@ -310,7 +310,7 @@ def _incoming(item: _Parsed) -> list[Incoming]:
                 key=_event_key(item, event, position),
                 received_at=delivery.received_at,
                 integration_id=delivery.integration_id,
-                environment=environment,
+                environment=place or event.environment,
                 delivery_id=delivery.pk,
                 trace_id=delivery.trace_id,
                 depth=provenance.depth,

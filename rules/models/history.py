@@ -24,6 +24,8 @@ class Event(OrganizationOwned):
     occurred_at = models.DateTimeField()
     received_at = models.DateTimeField(default=clock.now)
     source = models.CharField(max_length=20, default="webhook")
+    # Its account's at the time, or its own.
+    environment = models.CharField(max_length=63, blank=True, db_default="")
     is_late = models.BooleanField(default=False)
     # A later state of the same object had been planned before.
     is_out_of_order = models.BooleanField(default=False)

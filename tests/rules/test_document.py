@@ -317,7 +317,6 @@ def test_data_of_an_event_does_not_choose_where_credentials_go() -> None:
         (rule({"action": "python_script", "parameters": {}}), "actions.0.action"),
         (rule(trigger={"platform": "schedule"}), "trigger.platform"),
         (rule(concurrency={"key": "ticket.id", "mode": "queued"}), "concurrency.mode"),
-        (rule(gate=True), "gate"),
     ],
 )
 def test_what_comes_later_says_so(document: dict[str, Any], attr: str) -> None:
