@@ -230,13 +230,17 @@ class Limit:
 
 @dataclass(frozen=True)
 class WebhookRequest:
-    """A request to one of our addresses, as it came. Header names are lower case; `url` is the public address."""
+    """A request to one of our addresses, as it came. Header names are lower case; `url` is the public address.
+
+    `account_id` is the account at the platform that a connection test proved, for `handle_webhook`; "" where none did.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes
     ip: str = ""
+    account_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def _read(delivery: Delivery, connector: type[BaseIntegration], instance: BaseIn
         headers=body.headers,
         body=raw,
         ip=delivery.ip,
+        account_id=delivery.integration.account_id if delivery.integration is not None else "",
     )
     found = instance.handle_webhook(payload)
     if inspect.isawaitable(found):

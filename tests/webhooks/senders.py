@@ -29,6 +29,7 @@ SECRETS = {
     "teams": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
     "sendgrid": "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe6"
     "2gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==",
+    "twilio": "0123456789abcdef0123456789abcdef",
     "grafana": "grafana-hmac-secret",
     # Of the form that Basic wants; a bearer token may look so too.
     "prometheus": "alertmanager:4f1cZk9Wq1eUSe2t8uUZ",
