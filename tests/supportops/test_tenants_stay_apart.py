@@ -116,7 +116,8 @@ def routes_to_objects() -> dict[str, str]:
 def lists() -> list[str]:
     """Return every address that answers a GET without naming anything."""
     addresses = [route.split()[1] for route in routes() if route.startswith("GET /api/") and "{" not in route]
-    return [address for address in addresses if address not in ("/api/schema/", "/api/docs/")]
+    # Pages of everybody, and where a browser comes back to with what it was given.
+    return [item for item in addresses if item not in ("/api/schema/", "/api/docs/", "/api/oauth/callback/")]
 
 
 def ask(api: Any, route: str, owner: Belongings, kind: str) -> Any:
