@@ -208,9 +208,11 @@ class Settlement:
             self._note(by_name[name])
         for name in moves.skip:
             self.skip(by_name[name], _NOT_TAKEN if moves.run_goes_on else _ENDED_BEFORE)
-        if run.started_at is None and any(step.started_at for step in steps):
-            run.started_at = self.now
         run.status = moves.run_status
+        # A step that fails before its call has been tried all the same; only what was cancelled before never began.
+        has_begun = any(step.started_at for step in steps) or run.status in (RunStatus.SUCCEEDED, RunStatus.FAILED)
+        if run.started_at is None and has_begun:
+            run.started_at = self.now
         if run.status not in RUN_ENDED:
             run.finished_at, run.reason = None, ""
             return False
