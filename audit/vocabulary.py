@@ -41,6 +41,7 @@ _actions: dict[str, str] = {
     "integration_type.created": "An integration type was created.",
     "integration_type.changed": "An integration type was changed.",
     "integration_type.deleted": "An integration type was deleted.",
+    "integration_type.tried": "An integration type was tried.",
     "integration.created": "An integration was created.",
     "integration.changed": "An integration was changed.",
     "integration.enabled": "An integration was enabled.",

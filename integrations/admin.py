@@ -23,6 +23,7 @@ from integrations.grants import has_client
 from integrations.lookup import Integrations
 from integrations.models import Endpoint, Integration
 from integrations.setup_steps import as_html
+from integrations.types import connector_of, platforms
 from supportops.tenancy.admin import may
 from supportops.tenancy.pages import Page, PagedAdmin
 from supportops.tenancy.roles import Permission
@@ -40,7 +41,7 @@ class PlatformFilter(admin.SimpleListFilter):
     parameter_name = "platform"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(connector.key, connector.name) for connector in registry.all_connectors()]
+        return [(connector.key, connector.name) for connector in platforms().all()]
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         return queryset.filter(platform=self.value()) if self.value() else queryset
@@ -431,14 +432,14 @@ class IntegrationAdmin(PagedAdmin):
 
 def _connector(key: str) -> type[BaseIntegration] | None:
     try:
-        return registry.get(key)
+        return connector_of(key)
     except registry.UnknownPlatform:
         return None
 
 
 def _connectable() -> list[type[BaseIntegration]]:
     """Return what an integration can be of: accounts on platforms, and what only receives."""
-    return [item for item in registry.all_connectors() if not item.is_generic or item.scheme_names()]
+    return [item for item in platforms().all() if not item.is_generic or item.scheme_names()]
 
 
 def _name_of(platform: str) -> str:

@@ -18,6 +18,7 @@ from integrations.endpoints import NewSecret, address_of, endpoint_of
 from integrations.errors import IntegrationError, InvalidInput
 from integrations.lifecycle import WebhookWishes
 from integrations.models import Endpoint, Integration
+from integrations.types import connector_of, platforms
 from supportops.api.errors import ApiProblem, ApiProblems
 from supportops.api.filters import OrganizationFilterSet, choice_parameter, number_parameter
 from supportops.api.views import OrganizationAPIView, OrganizationViewSet
@@ -369,8 +370,8 @@ class PlatformsView(OrganizationAPIView):
 
     @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="platforms_list")
     def get(self, request: Request) -> Response:
-        platforms = [describe(connector) for connector in registry.all_connectors()]
-        return Response({"next": None, "previous": None, "results": platforms})
+        described = [describe(connector) for connector in platforms().all()]
+        return Response({"next": None, "previous": None, "results": described})
 
 
 class PlatformView(OrganizationAPIView):
@@ -379,7 +380,7 @@ class PlatformView(OrganizationAPIView):
     @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="platforms_retrieve")
     def get(self, request: Request, key: str) -> Response:
         try:
-            return Response(describe(registry.get(key)))
+            return Response(describe(connector_of(key)))
         except registry.UnknownPlatform as error:
             raise ApiProblem(None, "not_found", str(error), status=404) from None
 

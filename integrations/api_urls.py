@@ -3,10 +3,12 @@
 from integrations.api import IntegrationViewSet, PlatformsView, PlatformView, UnsavedTestView
 from integrations.api_files import FileViewSet
 from integrations.api_oauth import CallbackView
+from integrations.api_types import IntegrationTypeViewSet
 from supportops.api.routers import Router, address
 
 router = Router()
 router.register("integrations", IntegrationViewSet, basename="integration")
+router.register("integration-types", IntegrationTypeViewSet, basename="integration-type")
 router.register("files", FileViewSet, basename="file")
 
 urlpatterns = [

@@ -78,6 +78,8 @@ class BaseIntegration:
     description: ClassVar[str] = ""
     # Actions need no account and no integration (http_request, webhook).
     is_generic: ClassVar[bool] = False
+    # Made by an organization (integrations/own_types.py): what operators set for platforms by key is not for it.
+    is_own: ClassVar[bool] = False
     # Any event type is one of this platform's: what the sender calls it (the generic inbound webhook).
     open_events: ClassVar[bool] = False
     # Bodies may also come in the form encoding of browsers; they are read into a dict of texts.

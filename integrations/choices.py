@@ -3,11 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
-from integrations import circuit, health, registry
+from integrations import circuit, health
 from integrations.connecting import connected
 from integrations.errors import CredentialsRejected, IntegrationError, Transient, masked
 from integrations.models import ChoiceList, Integration
 from integrations.refusals import Problem, Refused
+from integrations.types import connector_of
 from supportops import clock
 
 FRESH = timedelta(minutes=10)
@@ -21,7 +22,7 @@ def choices_of(row: Integration, kind: str) -> list[dict[str, Any]]:
     While the platform cannot be asked, what it said before is good enough. Raises Refused for a kind that its connector
     does not know, and IntegrationError.
     """
-    known = registry.get(row.platform).choice_kinds
+    known = connector_of(row.platform).choice_kinds
     if kind not in known:
         detail = f"There are no choices of '{kind[:40]}' here. There are: {', '.join(known) or 'none'}."
         raise Refused([Problem("kind", "unknown_kind", detail)])

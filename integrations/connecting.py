@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 from pydantic import ValidationError
 
-from integrations import registry
 from integrations.base import BaseIntegration
 from integrations.credentials import credentials_model, open_credentials, secret_values
 from integrations.errors import CODE_OF_OTHERS_RAISES, IntegrationError, InvalidInput, Permanent, told
@@ -17,24 +16,36 @@ from integrations.http import client_for
 from integrations.models import Integration
 from integrations.specs import Call, File
 from integrations.tokens import Keeper
+from integrations.types import connector_of
 from supportops.ids import new_id
 from supportops.redaction import Redactor
 
 
-def connect(integration: Integration, *, call: Call | None = None) -> BaseIntegration:
+def connect(
+    integration: Integration, *, connector: type[BaseIntegration] | None = None, call: Call | None = None
+) -> BaseIntegration:
     """Return the connector of `integration`, signed in. Opens its credentials; makes no call.
+
+    `connector` where it is known already, which spares a query.
 
     Raises registry.UnknownPlatform and InvalidInput (stored values that the connector no longer takes).
     """
-    return opened(integration)(call or Call())
+    return opened(integration, connector)(call or Call())
 
 
-def opened(integration: Integration) -> Callable[[Call], BaseIntegration]:
+def opened(
+    integration: Integration, connector: type[BaseIntegration] | None = None
+) -> Callable[[Call], BaseIntegration]:
     """Open an integration's credentials now, and return what connects it for a call: in any thread, without a query.
 
     Raises registry.UnknownPlatform; what it returns raises InvalidInput.
     """
-    connector, credentials = registry.get(integration.platform), open_credentials(integration)
+    if connector is None:
+        connector = connector_of(integration.platform)
+        if connector.is_own:
+            # Read again after the type: its change may have taken them away, and they must not meet its new place.
+            integration.refresh_from_db(fields=["credentials"])
+    credentials = open_credentials(integration)
     keeper = Keeper(integration, credentials) if connector.can("obtain_token") else None
     return lambda call: connect_with(
         connector, credentials, integration.config, call=replace(call, tokens=keeper) if keeper else call
@@ -48,7 +59,7 @@ def connected(
 
     Raises registry.UnknownPlatform, and InvalidInput for stored values that no longer fit.
     """
-    secrets = secret_values(registry.get(integration.platform), open_credentials(integration))
+    secrets = secret_values(connector_of(integration.platform), open_credentials(integration))
     return connect(integration, call=call_of(integration, action, files)), Redactor(secrets)
 
 

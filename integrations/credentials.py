@@ -1,8 +1,8 @@
 """The only place that opens a sealed credential. Typed values in, typed values out, dots everywhere else."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, create_model
 
@@ -28,13 +28,14 @@ def credentials_model(connector: type[BaseIntegration]) -> type[BaseModel]:
     if connector.Credentials is not None:
         return connector.Credentials
     if connector not in _made:
-        _made[connector] = _model_of_secrets(connector)
+        _made[connector] = model_of_secrets(f"{connector.__name__}Credentials", connector.secrets)
     return _made[connector]
 
 
-def _model_of_secrets(connector: type[BaseIntegration]) -> type[BaseModel]:
-    fields: dict[str, Any] = {spec.name: _field_of(spec) for spec in connector.secrets}
-    return create_model(f"{connector.__name__}Credentials", __base__=CredentialFields, **fields)
+def model_of_secrets(name: str, secrets: Iterable[SecretSpec]) -> type[BaseModel]:
+    """Return a model of credentials made from a list of what is needed."""
+    fields: dict[str, Any] = {spec.name: field_of(spec) for spec in secrets}
+    return create_model(name, __base__=CredentialFields, **fields)
 
 
 def place_fields(connector: type[BaseIntegration], values: Mapping[str, Any] = _NOTHING) -> set[str]:
@@ -106,11 +107,10 @@ def _texts(value: Any) -> list[str]:
     return [str(value)] if value not in (None, "", True, False) else []
 
 
-def _field_of(spec: SecretSpec) -> tuple[Any, Any]:
-    kind: Any = _TYPES.get(spec.type, str)
+def field_of(spec: SecretSpec) -> tuple[Any, Any]:
+    """Return annotation and field of one value that is asked for, as `create_model` takes them."""
+    kind: Any = Literal[spec.choices] if spec.choices else _TYPES.get(spec.type, str)
     extra: dict[str, Any] = {"format": spec.type} if spec.type in ("password", "url") else {}
-    if spec.choices:
-        extra["enum"] = list(spec.choices)
     default: Any = ... if spec.required and spec.default is None else spec.default
     annotation = kind if default is ... or spec.default is not None else kind | None
     field: Any = Field(

@@ -54,7 +54,7 @@ from integrations.vendor_message import shortened
 from supportops import clock
 from supportops.redaction import Redactor
 
-__all__ = ["PlatformClient", "Response", "client_for", "path"]
+__all__ = ["PlatformClient", "Response", "client_for", "path", "shared_transport"]
 
 log = logging.getLogger("integrations.http")
 
@@ -470,7 +470,7 @@ def client_for(
     `transport` replaces the network, for tests. Raises InvalidInput when a credential cannot stand in the platform's
     address (a domain with a path in it).
     """
-    replacement = settings.PLATFORM_URLS.get(getattr(connector, "key", ""))
+    replacement = settings.PLATFORM_URLS.get(getattr(connector, "key", "")) if not connector.is_own else None
     return PlatformClient(
         platform=connector.name,
         bases=base_urls(connector, credentials, replacement),

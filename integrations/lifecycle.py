@@ -36,6 +36,7 @@ from integrations.parameters import explained
 from integrations.refusals import Problem as Problem
 from integrations.refusals import Refused as Refused
 from integrations.specs import Account, Action, Call, Result
+from integrations.types import connector_of
 from supportops import clock
 from supportops.ids import new_id
 from supportops.redaction import secrets_named_in
@@ -84,7 +85,7 @@ def create(
             row.save(force_insert=True)
         IntegrationHealth.objects.create(integration=row)
         endpoint, secret = _make_endpoint(row, connector, wishes)
-        _touch_rules()
+        touch_rules()
         record(
             "integration.created", row, changes={"platform": platform, "name": name, "credentials": row.credentials_set}
         )
@@ -135,7 +136,7 @@ def change(
         if webhook is not None:
             _change_endpoint(row, connector, webhook)
             changes["webhook"] = sorted(k for k, v in vars(webhook).items() if v is not None)
-        _touch_rules()
+        touch_rules()
         record("integration.changed", row, changes=changes)
     return row
 
@@ -150,7 +151,7 @@ def delete(row: Integration, *, note: str | None = None) -> str:
     with transaction.atomic():
         changes = {"platform": row.platform, "name": row.name, **({"webhook": note} if note else {})}
         record("integration.deleted", row, changes=changes)
-        _touch_rules()
+        touch_rules()
         row.delete()
     return note
 
@@ -158,7 +159,7 @@ def delete(row: Integration, *, note: str | None = None) -> str:
 def test(row: Integration) -> dict[str, Any]:
     """Make the connection test; return success, message, data and latency. A wrong key is an answer, no error."""
     answer, error, account = _tested(lambda: connect(row, call=call_of(row, "test_connection")))
-    redactor = Redactor(secret_values(registry.get(row.platform), open_credentials(row)))
+    redactor = Redactor(secret_values(connector_of(row.platform), open_credentials(row)))
     answer = dict(redactor.value(answer))
     with transaction.atomic():
         if account is not None:
@@ -328,7 +329,7 @@ def _merged(connector: type[BaseIntegration], row: Integration, given: Mapping[s
 
 def _connector(platform: str) -> type[BaseIntegration]:
     try:
-        return registry.get(platform)
+        return connector_of(platform)
     except registry.UnknownPlatform as error:
         raise Refused([Problem("platform", "unknown_platform", str(error))]) from None
 
@@ -417,6 +418,6 @@ def _tested(make: Any) -> tuple[dict[str, Any], IntegrationError | None, Account
     return answer, error, account if result.success else None
 
 
-def _touch_rules() -> None:
+def touch_rules() -> None:
     """Have caches of rules loaded again: triggers name integrations, which may have another name now."""
     Organization.objects.filter(pk=current_organization_id()).update(rules_version=F("rules_version") + 1)

@@ -3,15 +3,18 @@
 import uuid
 from typing import Any
 
-from integrations import registry
+from integrations import registry, types
 from integrations.base import BaseIntegration
 from integrations.errors import InvalidInput
 from integrations.models import Integration
 from integrations.specs import ActionSpec
+from integrations.types import Platforms
 
 
-def action_of(platform: str, action: str) -> tuple[type[BaseIntegration], ActionSpec]:
-    """Return connector and action; a generic action needs no platform.
+def action_of(
+    platform: str, action: str, platforms: Platforms | None = None
+) -> tuple[type[BaseIntegration], ActionSpec]:
+    """Return connector and action; a generic action needs no platform. `platforms` are the organization's, where known.
 
     Raises registry.UnknownPlatform and InvalidInput, naming what exists.
     """
@@ -20,7 +23,7 @@ def action_of(platform: str, action: str) -> tuple[type[BaseIntegration], Action
         if found is None:
             raise InvalidInput(f"There is no action '{action}' without a platform. Name the step's `platform`.")
         return found
-    connector = registry.get(platform)
+    connector = (platforms or types.platforms()).get(platform)
     return connector, connector.action_spec(action)
 
 

@@ -23,6 +23,30 @@ class Circuit(models.TextChoices):
     HALF_OPEN = "half_open"
 
 
+class IntegrationType(OrganizationOwned):
+    """A kind of platform that an organization describes itself: a plain module's credentials, or HTTP actions.
+
+    `document` is a type_documents.TypeDocument; key, name and module stand beside it to be found by.
+    """
+
+    # Never changes: integrations and rules name it.
+    key = models.CharField(max_length=63, editable=False)
+    name = models.CharField(max_length=200)
+    module = models.CharField(max_length=63, blank=True)
+    document = models.JSONField(default=dict)
+    # Raised by every change; connectors made from the row are kept by it.
+    revision = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    updated_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["organization", "key"], name="one_integration_type_per_key")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Integration(OrganizationOwned):
     """An organization's account on a platform, with sealed credentials.
 

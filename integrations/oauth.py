@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import transaction
 
 from audit.recording import record
-from integrations import grants, lifecycle, registry
+from integrations import grants, lifecycle
 from integrations.base import BaseIntegration
 from integrations.credentials import open_credentials
 from integrations.errors import InvalidInput
@@ -27,6 +27,7 @@ from integrations.models import Integration, OAuthRequest
 from integrations.refusals import Problem, Refused
 from integrations.specs import Call, OAuth
 from integrations.tokens import Keeper
+from integrations.types import connector_of
 from supportops import clock
 from supportops.ids import new_id
 
@@ -52,7 +53,7 @@ def start(row: Integration, session_key: str = "") -> str:
 
     `session_key` is the browser's session, which then is the only one that may come back.
     """
-    connector, credentials = registry.get(row.platform), open_credentials(row)
+    connector, credentials = connector_of(row.platform), open_credentials(row)
     spec = _spec(connector)
     try:
         client_id, _ = grants.client_of(connector, credentials)
@@ -110,7 +111,7 @@ def finish(request: Pending, code: str) -> Integration:
     if row is None or not OAuthRequest.objects.filter(pk=request.id).delete()[0]:
         raise Refused([Problem("state", "spent", "This way back was taken before. Begin again.")])
     integration: Integration = row.integration
-    connector, credentials = registry.get(integration.platform), open_credentials(integration)
+    connector, credentials = connector_of(integration.platform), open_credentials(integration)
     spec = _spec(connector)
     answer = _exchanged(connector, spec, credentials, code, row.verifier.open())
     granted = connector.granted_credentials(answer)

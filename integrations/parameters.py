@@ -1,7 +1,7 @@
 """Building blocks for the parameter models of actions, and what is said of values that do not fit one."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict
@@ -34,6 +34,12 @@ def field_named(model: type[BaseModel], name: str) -> FieldInfo | None:
     return None
 
 
+def near(name: str, known: Collection[str]) -> str:
+    """Return `` (did you mean 'that'?)`` where one of the `known` names is like `name`, else nothing."""
+    found = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f" (did you mean '{found[0]}'?)" if found else ""
+
+
 def explained(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
     """Return one of a ValidationError's problems with `model` in words for people."""
     loc, kind = problem["loc"], problem["type"]
@@ -42,9 +48,7 @@ def explained(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"'{name}' is required."
     if kind == "extra_forbidden" and len(loc) == 1:
         known = list(model.model_fields)
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-        hint = f" (did you mean '{near[0]}'?)" if near else ""
-        return f"There is no '{name}' here{hint}. There are: {', '.join(known) or 'none'}."
+        return f"There is no '{name}' here{near(name, known)}. There are: {', '.join(known) or 'none'}."
     if kind == "extra_forbidden":
         return f"There is no '{name}' here."
     return sentence(kind, str(problem["msg"]))

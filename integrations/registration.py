@@ -14,6 +14,7 @@ from integrations.errors import IntegrationError, Permanent, masked
 from integrations.models import Endpoint, EndpointState, Integration
 from integrations.refusals import Problem, Refused
 from integrations.specs import Registration, WebhookTarget
+from integrations.types import connector_of
 from supportops import clock
 
 
@@ -23,7 +24,7 @@ def register(row: Integration) -> Endpoint:
     A signing secret that the platform makes is taken at once. Raises Refused where it has to be done by hand, with the
     steps, and IntegrationError.
     """
-    connector = registry.get(row.platform)
+    connector = connector_of(row.platform)
     endpoint = endpoints.endpoint_of(row.pk)
     if endpoint is None:
         raise Refused([Problem("", "no_webhook", f"{connector.name} sends no webhooks.")])

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from integrations import lookup, registry
+from integrations import lookup, types
 from integrations.base import BaseIntegration
 from integrations.models import Integration
 from integrations.specs import ActionSpec
+from integrations.types import Platforms
 from rules.models import Variable
 from supportops.tenancy.models import Environment
 
@@ -57,10 +58,14 @@ class OrganizationCatalogue:
     """The catalogue of the organization in scope."""
 
     def connector(self, platform: str) -> type[BaseIntegration]:
-        return registry.get(platform)
+        return self._platforms.get(platform)
 
     def action(self, platform: str, action: str) -> tuple[type[BaseIntegration], ActionSpec]:
-        return lookup.action_of(platform, action)
+        return lookup.action_of(platform, action, self._platforms)
+
+    @cached_property
+    def _platforms(self) -> Platforms:
+        return types.platforms()
 
     @cached_property
     def integrations(self) -> list[KnownIntegration]:

@@ -22,6 +22,8 @@ from integrations.errors import IntegrationError
 from integrations.forms import TemplatesForm, choices_address
 from integrations.pieces import NotReadable, parsed, same_text
 from integrations.specs import ActionSpec
+from integrations.types import connector_of as connector_in_scope
+from integrations.types import platforms
 from rules.catalogue import OrganizationCatalogue
 
 MANUAL = "manual"
@@ -295,7 +297,7 @@ def action_choices(present: str) -> list[Any]:
     """Return every action, grouped by platform, and the present one even where it does not exist."""
     groups: list[Any] = [("", "choose an action")]
     known: set[str] = set()
-    for connector in sorted(registry.all_connectors(), key=lambda item: (not item.is_generic, item.name)):
+    for connector in sorted(platforms().all(), key=lambda item: (not item.is_generic, item.name)):
         options = [
             (f"{'' if connector.is_generic else connector.key}:{spec.name}", spec.label or _label(spec.name))
             for spec in connector.actions
@@ -319,7 +321,7 @@ def is_generic(platform: str, action: str) -> bool:
 def connector_of(platform: str) -> type[BaseIntegration] | None:
     """Return a platform's connector, None when there is none."""
     try:
-        return registry.get(platform)
+        return connector_in_scope(platform)
     except registry.UnknownPlatform:
         return None
 

@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from pydantic import BaseModel, ValidationError
 
 from audit.redaction import Redactor
-from integrations import circuit, limits, lookup, registry
+from integrations import circuit, limits, lookup, registry, types
 from integrations.base import BaseIntegration
 from integrations.connecting import connect_with, opened
 from integrations.credentials import open_credentials, secret_values
@@ -243,8 +243,10 @@ class _Batch:
         }
         self._inputs = {row.pk: row.inputs for row in RunContent.objects.filter(pk__in=runs)}
         self._earlier = self._earlier_steps(runs)
-        self._integrations = lookup.Integrations()
         self._organization = Organization.objects.get(pk=current_organization_id())
+        # Before the integrations: credentials that an integration type's change takes away never meet its new place.
+        self._platforms = types.platforms(self._organization.rules_version)
+        self._integrations = lookup.Integrations()
         self._gates = circuit.gate(self._integrations.ids(), self.now)
         self._redactors: dict[uuid.UUID | None, Redactor] = {}
         self._variables = Variables()
@@ -322,7 +324,7 @@ class _Batch:
         self, step: Step, compiled: CompiledStep
     ) -> tuple[type[BaseIntegration], ActionSpec, Integration | None]:
         try:
-            connector, spec = lookup.action_of(step.platform, step.action)
+            connector, spec = lookup.action_of(step.platform, step.action, self._platforms)
             if connector.is_generic:
                 return connector, spec, None
             integration = self._integrations.find(step.platform, compiled.integration, step.run.environment)
@@ -401,7 +403,7 @@ class _Batch:
         if integration is None:
             return lambda call: connect_with(connector, {}, {}, call=call)
         # Opened here, in the thread that may use the database; the call itself runs in another one.
-        return opened(integration)
+        return opened(integration, connector)
 
 
 def _check_hosts(secrets: Sequence[Secret], spec: ActionSpec, data: BaseModel, shown: Any) -> None:

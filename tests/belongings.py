@@ -34,6 +34,7 @@ class Belongings:
     member: str
     environment: str
     file: str
+    integration_type: str
     variable: str
 
 
@@ -82,6 +83,9 @@ def make_belongings(tenant: Tenant, platform: FakePlatform) -> Belongings:
         token=token["id"],
         member=api.get("/api/members/").json()["results"][0]["id"],
         environment=environment["id"],
+        integration_type=created(
+            api, "/api/integration-types/", {"name": f"{slug}'s CRM", "base_url": f"https://{slug}.example.com"}
+        )["id"],
         file=upload(api, f"{slug}'s notes.txt", b"notes")["id"],
         variable=created(api, "/api/variables/", {"name": "REGION", "value": f"{slug}-region"})["id"],
     )

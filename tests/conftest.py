@@ -22,7 +22,7 @@ def _nothing_kept() -> Iterator[None]:
     """Forget what this process remembers between requests: opened keys, counted requests, people in the audit log."""
     yield
     from audit import recording
-    from integrations import limits, tokens
+    from integrations import limits, tokens, types
     from rules import compiled, workers
     from supportops.api import throttling
     from supportops.vault import keyring
@@ -31,6 +31,7 @@ def _nothing_kept() -> Iterator[None]:
     throttling.in_process.clear()
     limits.forget()
     tokens.forget()
+    types.forget()
     recording.forget_people()
     compiled.forget()
     # The heartbeat of whoever worked in this test ends with it.

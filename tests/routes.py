@@ -77,6 +77,12 @@ ROUTES: dict[str, str] = {
     "GET /api/integrations/{pk}/stats/": "read",
     "POST /api/integrations/{pk}/test/": "execute",
     # what an organization keeps besides
+    "GET /api/integration-types/": "read",
+    "POST /api/integration-types/": "write",
+    "GET /api/integration-types/{pk}/": "read",
+    "PATCH /api/integration-types/{pk}/": "write",
+    "DELETE /api/integration-types/{pk}/": "write",
+    "POST /api/integration-types/{pk}/try/": "execute",
     "GET /api/files/": "read",
     "POST /api/files/": "write",
     "GET /api/files/{pk}/": "read",

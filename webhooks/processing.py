@@ -121,7 +121,7 @@ class DeliverySource:
             trace_id=delivery.trace_id,
         )
         try:
-            instance = connect(integration, call=call)
+            instance = connect(integration, connector=item.connector, call=call)
             mask = Redactor(secret_values(item.connector, open_credentials(integration))).text
         except Exception as error:  # stored values that no longer fit, or that no key opens
             if not isinstance(error, IntegrationError):

@@ -37,7 +37,7 @@ def _read_with_secrets(delivery: Delivery, connector: type[BaseIntegration]) -> 
     if integration is None:
         raise Permanent("The integration of this delivery was deleted.")
     try:
-        return _read(delivery, connector, connect(integration))
+        return _read(delivery, connector, connect(integration, connector=connector))
     except CODE_OF_OTHERS_RAISES as error:
         words = error.message if isinstance(error, IntegrationError) else told(error)
         mask = Redactor(secret_values(connector, open_credentials(integration))).text

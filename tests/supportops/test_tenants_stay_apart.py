@@ -35,6 +35,7 @@ OBJECTS = {
     "/api/members/{pk}": "member",
     "/api/environments/{pk}": "environment",
     "/api/files/{pk}": "file",
+    "/api/integration-types/{pk}": "integration_type",
     "/api/variables/{pk}": "variable",
 }
 # Everybody's: the catalogue, where platforms send to (a signature decides), one-time addresses of people.
@@ -58,6 +59,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /api/environments/{pk}/": {"name": "bos-now", "position": 9},
     "PATCH /api/environments/{pk}/": {"name": "bos-now"},
     "PATCH /api/variables/{pk}/": {"value": "Bo's now"},
+    "PATCH /api/integration-types/{pk}/": {"name": "Bo's now"},
+    "POST /api/integration-types/{pk}/try/": {"credentials": {}},
 }
 
 LISTED = {
@@ -71,6 +74,7 @@ LISTED = {
     "/api/members/": "member",
     "/api/environments/": "environment",
     "/api/files/": "file",
+    "/api/integration-types/": "integration_type",
     "/api/variables/": "variable",
 }
 FILTERS = [
