@@ -172,7 +172,7 @@ class _Rows:
 
     def _event(self, item: Incoming) -> Event:
         event = item.event
-        occurred_at = event.occurred_at or item.received_at
+        occurred_at = (event.occurred_at and clock.in_utc(event.occurred_at)) or item.received_at
         row = Event(
             id=item.replay.event_id if item.replay else new_id(),
             **self._own,

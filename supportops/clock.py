@@ -31,6 +31,17 @@ def now() -> datetime:
     return at + timedelta(seconds=time.monotonic() - reading) + _moved
 
 
+def in_utc(at: datetime) -> datetime | None:
+    """Return an aware time of a stranger in UTC, None where that lies outside of the calendar.
+
+    PostgreSQL knows no offsets beyond 15:59, which RFC 3339 allows; in UTC it takes each of them.
+    """
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        return None
+
+
 def sync() -> None:
     """Measure the distance to the database's clock. SQLite has no clock of its own: there it does nothing."""
     global _anchor

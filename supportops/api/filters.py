@@ -4,25 +4,43 @@ import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_datetime
 from django_filters import FilterSet, IsoDateTimeFilter
+from django_filters.fields import IsoDateTimeField
 from rest_framework.request import Request
 
 from supportops.api.errors import ApiProblem
+from supportops.clock import in_utc
 
 
 class OrganizationFilterSet(FilterSet):  # type: ignore[misc]
     """Filters of a list. Declare `model` in Meta with ``fields = []`` and each filter by hand."""
 
 
-class After(IsoDateTimeFilter):  # type: ignore[misc]
+class _TimeField(IsoDateTimeField):  # type: ignore[misc]
+    def clean(self, value: object) -> datetime | None:
+        at = super().clean(value)
+        if at is None:
+            return None
+        found = in_utc(at)
+        if found is None:
+            raise ValidationError("This lies outside of the calendar.", "invalid")
+        return found
+
+
+class _TimeFilter(IsoDateTimeFilter):  # type: ignore[misc]
+    field_class = _TimeField
+
+
+class After(_TimeFilter):
     """At this time or later: ``received_after = After(field_name="received_at")``."""
 
     def __init__(self, field_name: str, **kwargs: object) -> None:
         super().__init__(field_name=field_name, lookup_expr="gte", **kwargs)
 
 
-class Before(IsoDateTimeFilter):  # type: ignore[misc]
+class Before(_TimeFilter):
     """Earlier than this time."""
 
     def __init__(self, field_name: str, **kwargs: object) -> None:
@@ -48,9 +66,10 @@ def time_parameter(request: Request, name: str) -> datetime | None:
         at = parse_datetime(text)
     except ValueError:
         at = None
+    at = at and in_utc(at if at.tzinfo else at.replace(tzinfo=UTC))
     if at is None:
         raise ApiProblem(name, "invalid", f"{name} is not a time such as 2026-11-21T11:14:00Z.")
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at
 
 
 def choice_parameter(request: Request, name: str, choices: Iterable[str], default: str) -> str:

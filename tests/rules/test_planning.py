@@ -1,7 +1,7 @@
 """An event becomes verdicts, runs and steps: once, in one transaction, at a cost that does not grow with the rules."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -174,3 +174,18 @@ def test_planning_costs_the_same_statements_for_any_number_of_rules_and_events(d
     assert statements(5) == few
     desk.rule(MESSAGE)
     assert statements(5) == few, "rules that match are counted with one statement"
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("2026-11-20T12:00:00+23:59", "2026-11-19T12:01:00+00:00"),
+        ("0001-01-01T00:00:00+02:00", None),
+        ("9999-12-31T23:59:59-02:00", None),
+    ],
+)
+def test_a_time_that_no_database_holds_spoils_nothing(desk: Desk, told: str, kept: str | None) -> None:
+    item = desk.event(occurred_at=datetime.fromisoformat(told))
+    desk.plan(item)
+    stored = event_of(desk).occurred_at
+    assert stored == (datetime.fromisoformat(kept) if kept else item.received_at)

@@ -83,3 +83,17 @@ def test_whatever_is_sent_the_answer_is_no_500_and_has_the_one_form(
         assert problem is None, f"{problem} <- {request}"
 
     ask()
+
+
+@pytest.mark.parametrize(
+    "address", ["/api/audit/logs/?after=", "/api/deliveries/?received_after=", "/api/runs/?started_before="]
+)
+def test_times_at_the_ends_of_the_calendar_are_times_or_refused(world: World, address: str) -> None:
+    for text, status in (
+        ("2026-11-21T11:14:00%2B23:59", 200),
+        ("9999-12-31T23:59:59%2B23:59", 200),
+        ("0001-01-01T00:00:00%2B02:00", 400),
+        ("9999-12-31T23:59:59-02:00", 400),
+    ):
+        answer = world.ada.api.get(address + text)
+        assert answer.status_code == status, (text, answer.content)
