@@ -118,7 +118,7 @@ class TriggerIncident(Parameters):
     component: str | None = Field(None, title="Component", description="The part that is broken.")
     group: str | None = Field(None, title="Group", description="What the part belongs to.")
     class_: str | None = Field(
-        None, title="Class", description="The kind of event.", validation_alias=AliasChoices("class_", "class")
+        None, title="Class", description="The kind of event.", validation_alias=AliasChoices("class", "class_")
     )
     occurred_at: datetime | None = Field(
         None, title="Time", description="When it happened.", validation_alias=AliasChoices("occurred_at", "timestamp")
