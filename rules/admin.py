@@ -181,7 +181,7 @@ class RuleAdmin(PagedAdmin):
             fields=fields_of_sample(trigger.shown_platform, types, subjects),
             subjects=subjects,
             roots=_ROOTS,
-            recent=recent_events(trigger.shown_platform, types) if trigger.shown_platform != "manual" else [],
+            recent=recent_events(trigger.shown_platform, types) if trigger.hears_events else [],
             test_address=self.address("test_view", rule.pk) if rule else self.address("test_draft_view"),
         )
 

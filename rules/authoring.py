@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import F
 
 from audit.recording import record
+from rules import schedules
 from rules.catalogue import OrganizationCatalogue
 from rules.checking import check
 from rules.models import Rule, RuleState, RuleVersion
@@ -139,4 +140,6 @@ def _save(rule: Rule) -> None:
     own.update(rules_version=F("rules_version") + 1)
     hears = rule.is_enabled and rule.deleted_at is None
     (now,) = own.values_list("rules_version").get()
-    RuleState.objects.create(rule=rule, rules_version=now, version=live_version(rule) if hears else None)
+    live = live_version(rule) if hears else None
+    RuleState.objects.create(rule=rule, rules_version=now, version=live)
+    schedules.follow(rule, live.document if live else None)

@@ -19,16 +19,16 @@ from integrations.specs import ActionSpec, EventSpec
 from rules.catalogue import Catalogue
 from rules.check_variables import check_variables
 from rules.conditions import ConditionErrors, compile_conditions, doubts
+from rules.cron import SCHEDULE, next_time
 from rules.document import RuleDocument, StepDocument
 from rules.expressions import ExpressionError, Roots, compile_condition, compile_template, has_expression
 from rules.flow import Graph, cycle_in
 from rules.inputs import fits
 from rules.problems import Problem
 from rules.rendering import check_hosts
-from supportops import odd_json
+from supportops import clock, odd_json
 
 MOST_BYTES = 256 * 1024
-_LATER_TRIGGERS = ("schedule",)
 _LATER_STEPS = ("wait", "approval", "rule", "for_each")
 _LATER_ACTIONS = ("shell_script", "python_script")
 
@@ -112,6 +112,11 @@ class _Checker:
     def _trigger(self) -> None:
         trigger = self.document.trigger
         self._environment("trigger.environment", trigger.environment)
+        if trigger.platform == SCHEDULE:
+            self._schedule()
+            return
+        if trigger.cron is not None:
+            self._problem("trigger.cron", "only_for_schedule", "`cron` belongs to `platform: schedule`.")
         if trigger.platform == "manual":
             if trigger.event is not None or trigger.conditions:
                 what = "event" if trigger.event is not None else "conditions"
@@ -132,6 +137,26 @@ class _Checker:
         if trigger.integration is not None:
             self._integration("trigger.integration", trigger.platform, trigger.integration)
         self._conditions()
+
+    def _schedule(self) -> None:
+        trigger = self.document.trigger
+        for name in ("event", "conditions", "integration"):
+            if getattr(trigger, name):
+                self._problem(
+                    f"trigger.{name}", "not_for_schedule", f"A schedule has no {name}: a time wakes the rule."
+                )
+        if trigger.cron is None:
+            self._problem("trigger.cron", "required", "Say when: five fields of cron, such as 0 9 * * 1-5.")
+            return
+        try:
+            next_time(trigger.cron, trigger.zone, clock.now())
+        except ValueError as error:
+            at = "trigger.zone" if "time zone" in str(error) else "trigger.cron"
+            self._problem(at, "invalid", f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        for name, spec in (self.document.inputs or {}).items():
+            if spec.required and spec.default is None:
+                detail = f"Nobody gives '{name}' when a time wakes the rule: give it a default, or `required: false`."
+                self._problem(f"inputs.{name}", "required", detail)
 
     def _event(self, at: str, connector: type[BaseIntegration], name: str) -> None:
         if name == "*":
@@ -349,10 +374,6 @@ def _odd_parts(typed: Any) -> Iterator[Problem]:
 
 def _not_yet(typed: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield the parts of the document's language that this version does not run yet."""
-    trigger = typed.get("trigger")
-    if isinstance(trigger, Mapping) and trigger.get("platform") in _LATER_TRIGGERS:
-        detail = f"The trigger '{trigger['platform']}' is not available yet. Use a platform's events or `manual`."
-        yield Problem("trigger.platform", "not_available", detail)
     concurrency = typed.get("concurrency")
     if isinstance(concurrency, Mapping) and concurrency.get("mode", "parallel") != "parallel":
         detail = f"The mode '{concurrency['mode']}' is not available yet; runs go side by side (`parallel`)."

@@ -39,13 +39,16 @@ class _Part(BaseModel):
 
 
 class Trigger(_Part):
-    """What wakes the rule: events of a platform, or nothing but people (`manual`)."""
+    """What wakes the rule: events of a platform, times (`schedule`), or nothing but people (`manual`)."""
 
     platform: str = Field("manual", max_length=63)
     event: str | list[str] | None = None
     integration: str | None = Field(None, max_length=200)
     environment: str | None = Field(None, max_length=63)
     conditions: Any = None
+    # For `schedule`: five fields of cron, in the time zone of this name.
+    cron: str | None = Field(None, max_length=200)
+    zone: str = Field("UTC", max_length=63)
 
     @property
     def events(self) -> tuple[str, ...]:

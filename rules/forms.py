@@ -25,9 +25,12 @@ from integrations.specs import ActionSpec
 from integrations.types import connector_of as connector_in_scope
 from integrations.types import platforms
 from rules.catalogue import OrganizationCatalogue
+from rules.cron import SCHEDULE
 
 MANUAL = "manual"
 _MISSING = object()
+_OF_EVENTS = ("event", "integration", "environment", "conditions")
+_OF_TIMES = ("cron", "zone")
 
 
 class JsonText(forms.CharField):
@@ -74,6 +77,20 @@ class TriggerForm(forms.Form):
     integration = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget(), label="Account")
     environment = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget())
     conditions = JsonText(attributes={"data-takes": "condition", "rows": 6})
+    cron = forms.CharField(
+        required=False,
+        max_length=200,
+        label="When",
+        widget=UnfoldAdminTextInputWidget(),
+        help_text="Minute, hour, day, month, weekday: 0 9 * * 1-5 is nine o'clock from Monday to Friday.",
+    )
+    zone = forms.CharField(
+        required=False,
+        max_length=63,
+        label="Time zone",
+        widget=UnfoldAdminTextInputWidget(),
+        help_text="Such as Europe/Berlin; UTC when empty.",
+    )
 
     def __init__(
         self,
@@ -93,18 +110,28 @@ class TriggerForm(forms.Form):
             "integration": original.get("integration") or "",
             "environment": original.get("environment") or "",
             "conditions": original.get("conditions"),
+            "cron": original.get("cron") or "",
+            "zone": original.get("zone") or "",
         }
         self._offer(catalogue)
 
     def _offer(self, catalogue: OrganizationCatalogue) -> None:
         platforms = [(c.key, c.name) for c in registry.all_connectors() if c.events or c.open_events]
         field_of(self, "platform").choices = with_present(
-            [(MANUAL, "by hand, or by the API"), *sorted(platforms, key=lambda item: item[1])], self.shown_platform
+            [
+                (MANUAL, "by hand, or by the API"),
+                (SCHEDULE, "at set times"),
+                *sorted(platforms, key=lambda item: item[1]),
+            ],
+            self.shown_platform,
         )
-        if self.shown_platform == MANUAL:
-            for name in ("event", "integration", "environment", "conditions"):
+        if not self.hears_events:
+            shown = _OF_TIMES if self.shown_platform == SCHEDULE else ()
+            for name in {*_OF_EVENTS, *_OF_TIMES} - set(shown):
                 del self.fields[name]
             return
+        for name in _OF_TIMES:
+            del self.fields[name]
         self._offer_events()
         accounts = [item.name for item in catalogue.integrations if item.platform == self.shown_platform]
         field_of(self, "integration").choices = with_present(
@@ -131,6 +158,11 @@ class TriggerForm(forms.Form):
         choices = [*known, ("*", "every event")]
         field_of(self, "event").choices = choices + [(name, name) for name in chosen if name not in dict(choices)]
 
+    @property
+    def hears_events(self) -> bool:
+        """Return whether events of a platform wake the rule."""
+        return self.shown_platform not in (MANUAL, SCHEDULE)
+
     def values(self) -> dict[str, Any]:
         """Return the trigger as it shall be. Only of a form that was found right."""
         given = self.cleaned_data
@@ -141,7 +173,10 @@ class TriggerForm(forms.Form):
         if self.shown_platform != given["platform"]:
             # The fields on the page were those of the platform before.
             return TriggerForm.of_platform(given["platform"])
-        if self.shown_platform == MANUAL:
+        for name in _OF_TIMES if self.shown_platform == SCHEDULE else ():
+            if given[name] != (self.original.get(name) or ""):
+                put(trigger, name, given[name] or None)
+        if not self.hears_events:
             return trigger
         events = given["event"]
         events = [part.strip() for part in events.split(",") if part.strip()] if isinstance(events, str) else events

@@ -10,6 +10,7 @@ from audit.recording import record
 from integrations.errors import Uncertain
 from rules import sequence, wake
 from rules.compiled import compiled_version
+from rules.document import RuleDocument
 from rules.models import Rule, RuleVersion, Run, RunContent, Step, StepStatus
 from rules.models.history import RUN_ENDED, STEP_ENDED
 from rules.planning import steps_of
@@ -23,8 +24,16 @@ class NotPossible(Exception):
     """The run or step is not in a state in which this can be done; the message says which one it is in."""
 
 
-def start(rule: Rule, inputs: Mapping[str, Any], *, environment: str = "", cause: str = "api") -> Run:
-    """Start a run of `rule` by hand and return it. `inputs` have been checked (rules.document)."""
+def live_document(rule: Rule) -> RuleDocument:
+    """Return the document of the version that is live now."""
+    return compiled_version(RuleVersion.objects.get(rule=rule, number=rule.version).pk).document
+
+
+def start(rule: Rule, inputs: Mapping[str, Any], *, environment: str = "", cause: str = "api", key: str = "") -> Run:
+    """Start a run of `rule` without an event and return it. `inputs` have been checked (rules.document).
+
+    `key` makes a second start of the same impossible.
+    """
     version = RuleVersion.objects.get(rule=rule, number=rule.version)
     compiled = compiled_version(version.pk)
     with transaction.atomic():
@@ -35,7 +44,7 @@ def start(rule: Rule, inputs: Mapping[str, Any], *, environment: str = "", cause
             rule=rule,
             version=version,
             cause=cause,
-            key=f"{cause}:{run_id.hex}",
+            key=key or f"{cause}:{run_id.hex}",
             sequence=sequence.take(1)[0],
             environment=environment or compiled.document.environment or "",
             trace_id=run_id.hex,

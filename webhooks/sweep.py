@@ -4,11 +4,10 @@ import structlog
 from django.db import DatabaseError, connection
 
 from audit.sealing import seal_due
-from rules import claims, recovery, wake
+from rules import claims, recovery, schedules, wake
 from rules.models import Step
 from supportops import clock
 from supportops.jobs import running as jobs
-from supportops.jobs.running import wake_if_due
 from webhooks.models import Delivery
 from webhooks.processing import recover_deliveries
 
@@ -17,7 +16,7 @@ log = structlog.get_logger()
 
 def sweep_once() -> None:
     """Do one round. A part that fails is logged and does not keep the others from being done."""
-    for part in (_recover, recovery.resume_with_credentials, _wake, recovery.end_waits, wake_if_due, seal_due):
+    for part in _PARTS:
         try:
             part()
         except DatabaseError as error:
@@ -40,3 +39,13 @@ def _wake() -> None:
     if claims.organizations_due(claims.Claimable(Step, queue="work"), now):
         wake.perform()
     jobs.wake_if_due()
+
+
+_PARTS = (
+    _recover,
+    schedules.start_due,
+    recovery.resume_with_credentials,
+    _wake,
+    recovery.end_waits,
+    seal_due,
+)

@@ -1,6 +1,6 @@
 """Rules, and the history of what they led to."""
 
-from rules.models.definition import Rule, RuleState, RuleVersion
+from rules.models.definition import Rule, RuleSchedule, RuleState, RuleVersion
 from rules.models.history import (
     Attempt,
     AttemptStatus,
@@ -24,6 +24,7 @@ __all__ = [
     "Event",
     "EventContent",
     "Rule",
+    "RuleSchedule",
     "RuleState",
     "RuleVersion",
     "Run",

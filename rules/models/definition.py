@@ -69,3 +69,18 @@ class RuleState(OrganizationOwned):
 
     def __str__(self) -> str:
         return f"{self.rule} from {self.rules_version}"
+
+
+class RuleSchedule(OrganizationOwned):
+    """When an enabled rule with the trigger `schedule` is due next. Follows the live version."""
+
+    rule = models.OneToOneField(Rule, on_delete=models.CASCADE, related_name="schedule", db_constraint=False)
+    cron = models.CharField(max_length=200)
+    zone = models.CharField(max_length=63)
+    next_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["next_at"], name="schedule_due")]
+
+    def __str__(self) -> str:
+        return f"{self.cron} ({self.zone})"

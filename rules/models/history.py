@@ -113,7 +113,7 @@ class Run(OrganizationOwned):
     version = LinkWithin(RuleVersion, on_delete=models.PROTECT, related_name="+")
     event = LinkWithin(Event, on_delete=models.SET_NULL, null=True, related_name="runs")
     delivery_id = models.UUIDField(null=True)
-    cause = models.CharField(max_length=20, default="event")  # event, api, manual, replay
+    cause = models.CharField(max_length=20, default="event")  # event, api, manual, replay, schedule
     replay_of = LinkWithin("self", on_delete=models.SET_NULL, null=True, related_name="replays")
     # What makes a second planning of the same thing impossible: event and rule, plus the replay where it is one.
     key = models.CharField(max_length=120)

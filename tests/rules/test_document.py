@@ -315,7 +315,6 @@ def test_data_of_an_event_does_not_choose_where_credentials_go() -> None:
         (rule({"for_each": "{{ ticket.tags }}", **SEND}), "actions.0.for_each"),
         (rule({"action": "shell_script", "parameters": {"script": "ls"}}), "actions.0.action"),
         (rule({"action": "python_script", "parameters": {}}), "actions.0.action"),
-        (rule(trigger={"platform": "schedule"}), "trigger.platform"),
         (rule(concurrency={"key": "ticket.id", "mode": "queued"}), "concurrency.mode"),
     ],
 )
