@@ -15,6 +15,7 @@ from integrations.circuit import FAILURES, pause_after
 from integrations.errors import CredentialsRejected, IntegrationError, Permanent, RateLimited
 from integrations.models import Circuit, HealthStatus, Integration, IntegrationHealth
 from supportops import clock
+from supportops.reading import rows_by_id
 from supportops.tenancy.scope import current_organization_id
 
 # Success upon success is written down no more often than this.
@@ -130,8 +131,8 @@ def status_of(row: IntegrationHealth) -> HealthStatus:
 
 def _rows(integration_ids: Iterable[uuid.UUID], *, lock: bool = False) -> dict[uuid.UUID, IntegrationHealth]:
     # In one order, so that two batches cannot lock each other out.
-    rows = IntegrationHealth.objects.filter(integration_id__in=list(integration_ids)).order_by("integration_id")
-    return {row.integration_id: row for row in (rows.select_for_update() if lock else rows)}
+    rows = rows_by_id(IntegrationHealth, "integration_id", integration_ids, order_by=["integration_id"], lock=lock)
+    return {row.integration_id: row for row in rows}
 
 
 def _says_nothing_new(row: IntegrationHealth, items: Sequence[CallOutcome], now: datetime) -> bool:

@@ -91,11 +91,15 @@ class OrganizationRules:
 
     def __init__(self, version: int) -> None:
         self.version = version
-        current = RuleVersion.objects.filter(
-            number=F("rule__version"), rule__is_enabled=True, rule__deleted_at__isnull=True
-        ).order_by("rule_id")
+        current = (
+            RuleVersion.objects.filter(number=F("rule__version"), rule__is_enabled=True, rule__deleted_at__isnull=True)
+            .annotate(rule_name=F("rule__name"))
+            .order_by("rule_id")
+        )
         self.rules: dict[uuid.UUID, CompiledRule] = {}
+        self.names: dict[uuid.UUID, str] = {}
         for row in current:
+            self.names[row.rule_id] = row.rule_name
             try:
                 self.rules[row.rule_id] = _remembered(row)
             except Exception:  # one that a changed connector no longer fits fails alone

@@ -22,13 +22,15 @@ from integrations.models import Integration
 from integrations.specs import Result
 from rules import claims, workers
 from rules.late import Standing, standing_of
+from rules.material import Takings
 from rules.models import Attempt, AttemptStatus, Run, RunStatus, Step, StepContent, StepStatus
-from rules.preparing import Prepared, fail_claimed, prepare
+from rules.preparing import Prepared, fail_claimed, prepare, prepare_planned
 from rules.pump import Job, Pump
 from rules.retry import RetryAt, next_move
 from rules.settling import Settlement
 from supportops import clock
-from supportops.bulk import Row, insert_rows, update_rows, upsert_rows, write_rows
+from supportops.bulk import Row, insert_rows, together, update_rows, upsert_rows, write_rows
+from supportops.reading import rows_by_id
 from supportops.tenancy.scope import working_for
 
 log = structlog.get_logger()
@@ -76,6 +78,14 @@ class StepSource:
             with working_for(organization_id):
                 jobs += [self._job(organization_id, prepared) for prepared in prepare(items)]
         return jobs
+
+    def waiting(self) -> Collection[uuid.UUID]:
+        """Return the organizations whose steps are due: what they plan now has to queue up behind those."""
+        return claims.organizations_due(self._table, clock.now())
+
+    def planned(self, takings: Takings) -> list[Job]:
+        """Return the calls of steps that this worker has planned as its own, for the organization in scope."""
+        return [self._job(prepared.step.organization_id, prepared) for prepared in prepare_planned(takings)]
 
     def _job(self, organization_id: uuid.UUID, prepared: Prepared) -> Job:
         return Job(
@@ -162,6 +172,9 @@ def _begun(jobs: Sequence[Job]) -> list[Job]:
         return []
 
 
+_BEGUN = ("sending_since", "attempts_made", "started_at", "may_repeat", "integration")
+
+
 def _begin(jobs: Sequence[Job]) -> list[Job]:
     """Write `sending` and the attempt of each call, and return those that are still this worker's."""
     now = clock.now()
@@ -170,7 +183,7 @@ def _begin(jobs: Sequence[Job]) -> list[Job]:
     if first:
         # Runs before their steps, as everywhere: two that lock in different order would wait for each other.
         Run.objects.filter(pk__in=first, status=RunStatus.PENDING).update(status=RunStatus.RUNNING, started_at=now)
-    rows = Step.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
+    rows = rows_by_id(Step, "id", wanted, order_by=["id"], lock=True)
     still_ours = [(wanted[row.pk], row) for row in rows if row.fence == wanted[row.pk].work.prepared.step.fence]
     owned, attempts = [], []
     for job, row in still_ours:
@@ -194,13 +207,14 @@ def _begin(jobs: Sequence[Job]) -> list[Job]:
                 "worker_id": row.worker_id,
             }
         )
-    write_rows([row for _, row in owned], ("sending_since", "attempts_made", "started_at", "may_repeat", "integration"))
-    insert_rows(Attempt, attempts, started_at=now)
     contents = [
         {"step_id": row.pk, "parameters": prepared.shown_parameters, "warnings": prepared.warnings}
         for prepared, row in ((job.work.prepared, row) for job, row in owned)
     ]
-    upsert_rows(StepContent, contents, ["step_id"])
+    with together():
+        write_rows([row for _, row in owned], _BEGUN)
+        insert_rows(Attempt, attempts, started_at=now)
+        upsert_rows(StepContent, contents, ["step_id"])
     return [job for job, _ in still_ours]
 
 
@@ -237,9 +251,9 @@ def _settle(pairs: Sequence[tuple[Job, Outcome]]) -> None:
             attempts.append(_attempt_row(sending, outcome))
             row = settlement.steps.get(sending.prepared.step.pk)
             if row is not None:
+                settlement.parameters[row.pk] = sending.prepared.shown_parameters
                 _apply(settlement, row, sending, outcome)
             _count(settlement, sending.prepared, outcome)
-        update_rows(Attempt, attempts)
         health.note_outcomes(
             [
                 health.CallOutcome(job.work.prepared.integration_id, outcome.error, outcome.rate_limit)
@@ -247,7 +261,9 @@ def _settle(pairs: Sequence[tuple[Job, Outcome]]) -> None:
                 if job.work.prepared.integration_id
             ]
         )
-        settlement.close()
+        with together():
+            update_rows(Attempt, attempts)
+            settlement.close()
 
 
 def _apply(settlement: Settlement, row: Step, sending: _Sending, outcome: Outcome) -> None:

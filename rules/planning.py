@@ -15,18 +15,21 @@ from rules import acts, sequence, wake
 from rules.compiled import CompiledRule, OrganizationRules, rules_of_organization
 from rules.conditions import Facts
 from rules.context import meta_of
+from rules.material import Takings
 from rules.models import (
     Event,
     EventContent,
     Run,
     RunContent,
+    RunStatus,
     Step,
+    StepStatus,
     Verdict,
     VerdictOutcome,
 )
 from rules.objects import Objects
 from supportops import clock
-from supportops.bulk import Row, insert_rows, update_rows, upsert_rows
+from supportops.bulk import Row, insert_rows, together, update_rows, upsert_rows
 from supportops.ids import new_id
 from supportops.tenancy.models import Organization
 from supportops.tenancy.scope import current_organization_id
@@ -78,14 +81,17 @@ class Planned:
     run_ids: list[uuid.UUID] = field(default_factory=list)
 
 
-def plan(incoming: Sequence[Incoming]) -> list[Planned]:
-    """Write events, verdicts, runs and steps of the organization in scope, and return what came of each event."""
-    organization = Organization.objects.only("id", "rules_version").get(pk=current_organization_id())
+def plan(incoming: Sequence[Incoming], takings: Takings | None = None) -> list[Planned]:
+    """Write events, verdicts, runs and steps of the organization in scope, and return what came of each event.
+
+    With `takings` the caller claims what may begin at once, and finds it there.
+    """
+    organization = Organization.objects.get(pk=current_organization_id())
     rules = rules_of_organization(organization.rules_version)
     incoming = acts.together(incoming)
     known = dict(Event.objects.filter(key__in=[item.key for item in incoming]).values_list("key", "pk"))
     grown = acts.grown([item for item in incoming if item.replay is None and item.key in known])
-    rows = _Rows(organization.pk, organization.rules_version, rules, incoming)
+    rows = _Rows(organization, rules, incoming, takings)
     planned = []
     for item in incoming:
         if item.replay is None and item.key in known:
@@ -102,10 +108,17 @@ class _Rows:
     """Gathers the rows of a batch and writes each table once."""
 
     def __init__(
-        self, organization_id: uuid.UUID, version: int, rules: OrganizationRules, incoming: Sequence[Incoming]
+        self,
+        organization: Organization,
+        rules: OrganizationRules,
+        incoming: Sequence[Incoming],
+        takings: Takings | None,
     ) -> None:
-        self._own = {"organization_id": organization_id}
-        self._version, self._rules = version, rules
+        self._own = {"organization_id": organization.pk}
+        self._version, self._rules = organization.rules_version, rules
+        self._takings = takings
+        if takings is not None:
+            takings.organization = organization
         self.now = clock.now()
         self._objects = Objects(incoming, self.now)
         self.events: list[Event] = []
@@ -221,31 +234,49 @@ class _Rows:
             trace_id=item.trace_id,
         )
         self.runs.append(run)
-        self.steps += steps_of(run, rule, self.now)
+        steps = steps_of(run, rule, self.now)
+        self.steps += steps
+        if self._takings is not None:
+            self._take(self._takings, [step for step in steps if step.due_at], run, event, item)
         self.tally.add(("rule", rule.rule_id), "runs")
         return run.pk
+
+    def _take(self, takings: Takings, due: Sequence[Step], run: Run, event: Event, item: Incoming) -> None:
+        """Claim what may begin, and keep with it what preparing it needs."""
+        if len(takings.steps) + len(due) > takings.room:
+            # Nor may what comes after it go first.
+            takings.room = 0
+            return
+        run.status, run.started_at, run.event = RunStatus.RUNNING, self.now, event
+        for step in due:
+            step.status, step.worker_id, step.fence, step.due_at = StepStatus.RUNNING, takings.worker_id, 1, None
+            step.run = run
+        takings.steps += due
+        takings.payloads[event.pk] = item.event.payload
+        takings.rule_names[run.rule_id] = self._rules.names[run.rule_id]
 
     def write(self) -> None:
         """Write everything, parents first."""
         for run, number in zip(self.runs, sequence.take(len(self.runs)), strict=True):
             run.sequence = number
-        insert_rows(Event, [vars(event) for event in self.events])
-        insert_rows(EventContent, self.contents, created_at=self.now)
-        update_rows(EventContent, self.grown, key="event_id")
-        insert_rows(Verdict, self.verdicts, created_at=self.now, **self._own)
-        upsert_rows(
-            Verdict,
-            self.second_verdicts,
-            ("event_id", "rule_id"),
-            "outcome = excluded.outcome, reason = excluded.reason, version_id = excluded.version_id",
-            created_at=self.now,
-            **self._own,
-        )
-        insert_rows(Run, [vars(run) for run in self.runs])
-        insert_rows(RunContent, [{"run_id": run.pk} for run in self.runs], inputs={}, created_at=self.now)
-        insert_rows(Step, [vars(step) for step in self.steps])
-        self.tally.write()
-        if self.steps:
+        with together():
+            insert_rows(Event, [vars(event) for event in self.events])
+            insert_rows(EventContent, self.contents, created_at=self.now)
+            update_rows(EventContent, self.grown, key="event_id")
+            insert_rows(Verdict, self.verdicts, created_at=self.now, **self._own)
+            upsert_rows(
+                Verdict,
+                self.second_verdicts,
+                ("event_id", "rule_id"),
+                "outcome = excluded.outcome, reason = excluded.reason, version_id = excluded.version_id",
+                created_at=self.now,
+                **self._own,
+            )
+            insert_rows(Run, [vars(run) for run in self.runs])
+            insert_rows(RunContent, [{"run_id": run.pk} for run in self.runs], inputs={}, created_at=self.now)
+            insert_rows(Step, [vars(step) for step in self.steps])
+            self.tally.write()
+        if any(step.due_at for step in self.steps):
             wake.perform()
 
 

@@ -1,12 +1,12 @@
 """Makes a claimed step ready for its call, or decides that there is none to make.
 
-Reads everything for a batch of steps of one organization with a handful of queries. Decides in this order: is the
-run over, does the condition hold, which integration, is it reachable, do the parameters render and fit, has the
+Takes what there is for a batch of steps of one organization (rules/material.py). Decides in this order: is the run
+over, does the condition hold, which integration, is it reachable, do the parameters render and fit, has the
 platform room for the call.
 """
 
 import uuid
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from pydantic import BaseModel, ValidationError
 
 from audit.redaction import Redactor
-from integrations import circuit, limits, lookup, registry, types
+from integrations import circuit, limits, lookup, registry
 from integrations.base import BaseIntegration
 from integrations.connecting import connect_with, opened
 from integrations.credentials import open_credentials, secret_values
@@ -26,18 +26,17 @@ from integrations.models import Integration
 from integrations.specs import ActionSpec, Call, File, Result
 from rules.claims import Claimed
 from rules.compiled import CompiledRule, CompiledStep, compiled_version
-from rules.context import outcome_of, roots_for
+from rules.context import roots_for
 from rules.expressions import ExpressionError
-from rules.models import EventContent, RunContent, Step, StepContent, StepStatus
+from rules.material import Material, Takings, material_at_hand, read_material
+from rules.models import Step, StepStatus
 from rules.models.history import RUN_ENDED
 from rules.rendering import render
 from rules.retry import AwaitCredentials
 from rules.settling import Settlement
 from rules.variables import Secret, Variables
-from supportops import clock, odd_json
+from supportops import odd_json
 from supportops.redaction import secrets_named_in
-from supportops.tenancy.models import Organization
-from supportops.tenancy.scope import current_organization_id
 
 log = structlog.get_logger()
 
@@ -127,7 +126,7 @@ def prepare(claimed: Sequence[Claimed]) -> list[Prepared]:
     Should a batch break as a whole, each step is prepared alone; one that breaks even then fails.
     """
     try:
-        return _prepare(claimed)
+        return _prepared(read_material(claimed))
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
@@ -150,11 +149,24 @@ def fail_claimed(step: Step, error_class: str, message: str) -> None:
         settlement.close()
 
 
-def _prepare(claimed: Sequence[Claimed]) -> list[Prepared]:
-    batch = _Batch(claimed)
+def prepare_planned(takings: Takings) -> list[Prepared]:
+    """Return the calls to make for steps that this worker has just planned as its own; settle the others here."""
+    if not takings.steps:
+        return []
+    try:
+        return _prepared(material_at_hand(takings))
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("steps.not_prepared", steps=len(takings.steps))
+        return prepare([Claimed(step.pk, step.organization_id, step.fence) for step in takings.steps])
+
+
+def _prepared(material: Material) -> list[Prepared]:
+    batch = _Batch(material)
     prepared: list[Prepared] = []
     settle: list[tuple[Step, Any]] = []
-    for step in batch.steps:
+    for step in material.steps:
         try:
             prepared.append(batch.prepare(step))
         except _Decision as decision:
@@ -165,7 +177,7 @@ def _prepare(claimed: Sequence[Claimed]) -> list[Prepared]:
             log.exception("step.not_prepared", step=str(step.pk))
             settle.append((step, _Failed(type(error).__name__, f"{type(error).__name__}: {error}"[:1000])))
     if settle:
-        _settle(settle, batch)
+        _settle(settle)
     return prepared
 
 
@@ -216,7 +228,7 @@ class _AwaitsCredentials(_Decision):
         settlement.move(row, AwaitCredentials(), "CredentialsRejected", "Waits for new credentials.")
 
 
-def _settle(decided: Iterable[tuple[Step, _Decision]], batch: "_Batch") -> None:
+def _settle(decided: Sequence[tuple[Step, _Decision]]) -> None:
     with transaction.atomic():
         settlement = Settlement(step.run_id for step, _ in decided)
         for step, decision in decided:
@@ -227,27 +239,10 @@ def _settle(decided: Iterable[tuple[Step, _Decision]], batch: "_Batch") -> None:
 
 
 class _Batch:
-    """What preparing several steps of one organization needs, read at once."""
+    """Prepares several steps of one organization."""
 
-    def __init__(self, claimed: Sequence[Claimed]) -> None:
-        self.now = clock.now()
-        fences = {item.id: item.fence for item in claimed}
-        rows = Step.objects.select_related("run__rule", "run__event").filter(pk__in=fences)
-        by_id = {row.pk: row for row in rows if row.fence == fences[row.pk]}
-        # In the order of planning, so that calls to one platform leave in it.
-        self.steps = sorted(by_id.values(), key=lambda step: (step.run.sequence, step.position))
-        runs = {step.run_id: step.run for step in self.steps}
-        self._payloads: Mapping[uuid.UUID, Any] = {
-            content.pk: content.payload
-            for content in EventContent.objects.filter(pk__in={r.event_id for r in runs.values() if r.event_id})
-        }
-        self._inputs = {row.pk: row.inputs for row in RunContent.objects.filter(pk__in=runs)}
-        self._earlier = self._earlier_steps(runs)
-        self._organization = Organization.objects.get(pk=current_organization_id())
-        # Before the integrations: credentials that an integration type's change takes away never meet its new place.
-        self._platforms = types.platforms(self._organization.rules_version)
-        self._integrations = lookup.Integrations()
-        self._gates = circuit.gate(self._integrations.ids(), self.now)
+    def __init__(self, material: Material) -> None:
+        self._material, self.now = material, material.now
         self._redactors: dict[uuid.UUID | None, Redactor] = {}
         self._variables = Variables()
 
@@ -289,20 +284,20 @@ class _Batch:
 
     # --- the parts, in order ----------------------------------------------------------------------------------
     def _roots(self, step: Step, rule: CompiledRule) -> dict[str, Any]:
-        event = step.run.event
+        event, at_hand = step.run.event, self._material
         return roots_for(
             step.run,
-            rule_name=step.run.rule.name,
+            rule_name=at_hand.rule_names[step.run.rule_id],
             organization={
-                "id": str(self._organization.pk),
-                "slug": self._organization.slug,
-                "name": self._organization.name,
+                "id": str(at_hand.organization.pk),
+                "slug": at_hand.organization.slug,
+                "name": at_hand.organization.name,
             },
             event=event,
-            payload=self._payloads.get(event.pk) if event else None,
+            payload=at_hand.payloads.get(event.pk) if event else None,
             subjects=rule.subjects(event.platform, event.type) if event else (),
-            inputs=self._inputs.get(step.run_id, {}),
-            steps=self._earlier.get(step.run_id, {}),
+            inputs=at_hand.inputs.get(step.run_id, {}),
+            steps=at_hand.earlier.get(step.run_id, {}),
         )
 
     def _env(self, step: Step, compiled: CompiledStep) -> tuple[dict[str, Any], list[Secret]]:
@@ -324,13 +319,13 @@ class _Batch:
         self, step: Step, compiled: CompiledStep
     ) -> tuple[type[BaseIntegration], ActionSpec, Integration | None]:
         try:
-            connector, spec = lookup.action_of(step.platform, step.action, self._platforms)
+            connector, spec = lookup.action_of(step.platform, step.action, self._material.platforms)
             if connector.is_generic:
                 return connector, spec, None
-            integration = self._integrations.find(step.platform, compiled.integration, step.run.environment)
+            integration = self._material.integrations.find(step.platform, compiled.integration, step.run.environment)
         except (registry.UnknownPlatform, IntegrationError) as error:
             raise _Failed("InvalidInput", str(error)) from None
-        gate = self._gates.get(integration.pk)
+        gate = self._material.gates.get(integration.pk)
         if gate is not None and gate.credentials_rejected:
             raise _AwaitsCredentials(integration.pk)
         if gate is not None and gate.until is not None:
@@ -362,26 +357,13 @@ class _Batch:
         grant = limits.reserve(prepared.buckets, self.now, holder=str(prepared.step.pk))
         if grant.at is not None and grant.at > self.now:
             raise _PutBack(grant.at)
-        gate = self._gates.get(integration.pk)
+        gate = self._material.gates.get(integration.pk)
         if gate is not None and gate.needs_probe:
             ask_again_at = circuit.begin_probe(integration.pk, self.now)
             if ask_again_at is not None:
                 raise _PutBack(ask_again_at)
 
     # --- what the parts need ----------------------------------------------------------------------------------
-    def _earlier_steps(self, runs: Mapping[uuid.UUID, Any]) -> dict[uuid.UUID, dict[str, Any]]:
-        several = [run_id for run_id, run in runs.items() if len(compiled_version(run.version_id).steps) > 1]
-        if not several:
-            return {}
-        outputs = {
-            row.pk: row.output
-            for row in StepContent.objects.filter(step__run_id__in=several, step__status=StepStatus.SUCCEEDED)
-        }
-        earlier: dict[uuid.UUID, dict[str, Any]] = {}
-        for row in Step.objects.filter(run_id__in=several).order_by("position"):
-            earlier.setdefault(row.run_id, {})[row.name] = outcome_of(row, outputs.get(row.pk))
-        return earlier
-
     def _redactor(
         self,
         connector: type[BaseIntegration],

@@ -27,6 +27,7 @@ log = structlog.get_logger()
 _LOOK_AGAIN = 0.2
 # After the first outcome others follow closely, as a rule: written together they cost little more than one.
 _LINGER = 0.008
+_LINGER_AT_MOST = 0.05
 # Rows to one claim.
 _AT_ONCE = 32
 # While calls wait for room of their own integration, others are looked for so often.
@@ -86,6 +87,7 @@ class Pump:
         self._unwritten: list[tuple[Job, Any]] = []
         self._may_hold_more = False
         self._looked_past = 0.0
+        self._turn = -1
 
     def run(self, seconds: float = 60.0) -> int:
         """Pump, and return how many calls were made.
@@ -149,7 +151,9 @@ class Pump:
         if self._ready and not self._may_look_past():
             return False
         has_claimed = False
-        for source in self.sources:
+        # Each in turn first: what one has to offer may fill every slot.
+        self._turn = (self._turn + 1) % len(self.sources)
+        for source in (*self.sources[self._turn :], *self.sources[: self._turn]):
             in_hand = Counter(job.organization_id for job in (*self._ready, *self._in_flight.values()))
             full = {organization for organization, count in in_hand.items() if count >= self.organization_cap}
             jobs = source.claim(_AT_ONCE, full)
@@ -231,12 +235,21 @@ class Pump:
         if self._unwritten:
             time.sleep(_LOOK_AGAIN)
         wait(self._in_flight, timeout=_LOOK_AGAIN, return_when=FIRST_COMPLETED)
-        wait(self._in_flight, timeout=_LINGER)
+        self._linger()
         done = [future for future in self._in_flight if future.done()]
         outcomes = self._unwritten + [(self._in_flight.pop(future), future.result()) for future in done]
         self._unwritten = outcomes
         for source in self.sources:
             self._write(source)
+
+    def _linger(self) -> None:
+        """Wait for more outcomes for as long as they follow closely, and not for long in all."""
+        until = time.monotonic() + _LINGER_AT_MOST
+        pending = {future for future in self._in_flight if not future.done()}
+        while pending and time.monotonic() < until:
+            done, pending = wait(pending, timeout=_LINGER, return_when=FIRST_COMPLETED)
+            if not done:
+                return
 
     def _write(self, source: Source) -> None:
         mine = [pair for pair in self._unwritten if pair[0].source is source]

@@ -23,7 +23,8 @@ from rules.models import Run, RunStatus, Step, StepContent, StepStatus
 from rules.models.history import RUN_ENDED, STEP_ENDED
 from rules.retry import AwaitCredentials, Bury, Hold, Move, RetryAt
 from supportops import clock
-from supportops.bulk import Row, upsert_rows, write_rows
+from supportops.bulk import Row, together, upsert_rows, write_rows
+from supportops.reading import rows_by_id
 from supportops.texts import storable
 
 log = structlog.get_logger()
@@ -65,10 +66,15 @@ class Settlement:
         self.now = clock.now()
         self.tally = Tally()
         wanted = sorted(set(run_ids))
-        runs = Run.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
+        runs = rows_by_id(Run, "id", wanted, order_by=["id"], lock=True)
         self.runs: dict[uuid.UUID, Run] = {run.pk: run for run in runs}
-        steps = Step.objects.select_for_update().filter(run_id__in=wanted).order_by("run_id", "position")
+        steps = rows_by_id(Step, "run_id", wanted, order_by=["run_id", "position"], lock=True)
         self.steps: dict[uuid.UUID, Step] = {step.pk: step for step in steps}
+        # Of steps, as far as they are known without being read again; masked.
+        self.parameters: dict[uuid.UUID, Any] = {}
+        self._by_run: dict[uuid.UUID, list[Step]] = {}
+        for step in steps:
+            self._by_run.setdefault(step.run_id, []).append(step)
         self._changed: dict[uuid.UUID, Step] = {}
         self._contents: dict[uuid.UUID, dict[str, Any]] = {}
         self._touched_runs: set[uuid.UUID] = set()
@@ -178,12 +184,13 @@ class Settlement:
     def close(self) -> None:
         """Move each touched run on, and write steps, contents, runs, audit and usage."""
         ended = [run for run_id in sorted(self._touched_runs) if self._move_on(run := self.runs[run_id])]
-        write_rows(self._changed.values(), _STEP_FIELDS)
-        write_rows([self.runs[run_id] for run_id in self._touched_runs], _RUN_FIELDS)
-        self._write_contents()
-        if ended:
-            self._record(ended)
-        self.tally.write()
+        with together():
+            write_rows(self._changed.values(), _STEP_FIELDS)
+            write_rows([self.runs[run_id] for run_id in self._touched_runs], _RUN_FIELDS)
+            self._write_contents()
+            if ended:
+                self._record(ended)
+            self.tally.write()
         self._wake()
 
     def _wake(self) -> None:
@@ -196,7 +203,7 @@ class Settlement:
     def _move_on(self, run: Run) -> bool:
         """Start, skip and set the run's status. Returns whether it has just ended, or otherwise than before."""
         before = run.status
-        steps = sorted((s for s in self.steps.values() if s.run_id == run.pk), key=lambda step: step.position)
+        steps = self._by_run.get(run.pk, [])
         by_name = {step.name: step for step in steps}
         states = [
             StepState(s.name, s.status, ends_run=s.is_dead_letter, is_claimable=bool(s.due_at or s.worker_id))
@@ -233,31 +240,21 @@ class Settlement:
 
     def _record(self, ended: list[Run]) -> None:
         """Write one audit entry per ended run, with its steps' actions, masked parameters and outcomes."""
-        run_ids = {run.pk for run in ended}
-        contents = {
-            content.pk: content.parameters
-            for content in StepContent.objects.filter(step__run_id__in=run_ids).only("parameters")
-        }
-        steps: dict[uuid.UUID, list[dict[str, Any]]] = {}
-        for step in sorted(self.steps.values(), key=lambda step: step.position):
-            if step.run_id in run_ids:
-                steps.setdefault(step.run_id, []).append(
-                    {
-                        "id": step.name,
-                        "platform": step.platform,
-                        "action": step.action,
-                        "status": step.status,
-                        "attempts": step.attempts_made,
-                        "parameters": contents.get(step.pk),
-                        "error": step.error,
-                    }
-                )
+        steps = {run.pk: self._by_run.get(run.pk, []) for run in ended}
+        unknown = {step.pk for of_run in steps.values() for step in of_run} - self.parameters.keys()
+        if unknown:
+            rows = StepContent.objects.filter(pk__in=unknown).only("parameters")
+            self.parameters |= {content.pk: content.parameters for content in rows}
         record_many(
             [
                 Act(
                     "run.finished",
                     run,
-                    {"status": run.status, "rule": str(run.rule_id), "steps": steps.get(run.pk, [])},
+                    {
+                        "status": run.status,
+                        "rule": str(run.rule_id),
+                        "steps": [self._told(step) for step in steps[run.pk]],
+                    },
                     trace_id=run.trace_id,
                 )
                 for run in ended
@@ -267,6 +264,17 @@ class Settlement:
             counter = "succeeded" if run.status == RunStatus.SUCCEEDED else "failed"
             if run.status in (RunStatus.SUCCEEDED, RunStatus.FAILED):
                 self.tally.add(("rule", run.rule_id), counter)
+
+    def _told(self, step: Step) -> dict[str, Any]:
+        return {
+            "id": step.name,
+            "platform": step.platform,
+            "action": step.action,
+            "status": step.status,
+            "attempts": step.attempts_made,
+            "parameters": self.parameters.get(step.pk),
+            "error": step.error,
+        }
 
     # --- small parts ------------------------------------------------------------------------------------------
     def _graph(self, run: Run, steps: Sequence[Step]) -> Graph:

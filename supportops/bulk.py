@@ -9,6 +9,7 @@ Nothing is read back, and no signals are sent.
 import re
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -55,6 +56,18 @@ def update_rows(model: type[models.Model], rows: Collection[Row], key: str = "id
     """Set the fields of each row, found by `key`, to what `rows` say; `common` holds what is set in all of them."""
     if rows:
         _write(_update(connection.vendor, model, _names(model, rows), key, tuple(common)), rows, common)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Send the writes within the block to PostgreSQL one behind the other, and wait for the last: what went wrong with
+    one of them is raised at its end. Within a transaction."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
 
 
 def write_rows(rows: Collection[models.Model], fields: Sequence[str]) -> None:

@@ -33,6 +33,8 @@ from integrations.errors import (
 )
 from integrations.specs import Call, Event
 from rules import claims, workers
+from rules.execution import StepSource
+from rules.material import Takings
 from rules.planning import Incoming, Planned, plan
 from rules.provenance import provenance_of
 from rules.pump import Job, Pump
@@ -63,29 +65,37 @@ class _Parsed:
 
 
 class DeliverySource:
-    """Deliveries for a pump. What needs no call is planned at once."""
+    """Deliveries for a pump. What needs no call is planned at once, and what follows from it may be done at once by
+    `performer`, which has the due steps."""
 
-    def __init__(self) -> None:
+    def __init__(self, performer: StepSource | None = None) -> None:
         self._table = claims.Claimable(Delivery)
+        self._performer = performer
 
     def claim(self, room: int, without: Collection[uuid.UUID]) -> Sequence[Job] | None:
         RECEIPTS.give_way()
         claimed = claims.claim(self._table, workers.this_worker_id(), room, clock.now(), _turns, without=without)
         if not claimed:
             return None
+        # What was planned earlier and waits goes first.
+        queued = self._performer.waiting() if self._performer is not None else ()
         jobs: list[Job] = []
         for organization_id, ids in _by_organization(claimed):
+            performer = self._performer if organization_id not in queued else None
             with working_for(organization_id):
-                jobs += self._process(organization_id, ids)
+                jobs += self._process(organization_id, ids, performer)
         return jobs
 
-    def _process(self, organization_id: uuid.UUID, ids: dict[uuid.UUID, int]) -> list[Job]:
+    def _process(
+        self, organization_id: uuid.UUID, ids: dict[uuid.UUID, int], performer: StepSource | None
+    ) -> list[Job]:
         # In the order of receipt, which becomes the order of runs with one key.
         rows = Delivery.objects.select_related("body", "integration__environment", "endpoint").filter(pk__in=ids)
         parsed = [_parsed(row) for row in rows.order_by("pk") if row.fence == ids[row.pk]]
         hints = [item for item in parsed if item.is_hint and item.events and item.error is None]
-        settle([item for item in parsed if item not in hints])
-        return [job for item in hints if (job := self._enriching(organization_id, item)) is not None]
+        taken = settle([item for item in parsed if item not in hints], len(ids) if performer is not None else 0)
+        jobs = [job for takings in taken for job in performer.planned(takings)] if performer is not None else []
+        return jobs + [job for item in hints if (job := self._enriching(organization_id, item)) is not None]
 
     def _enriching(self, organization_id: uuid.UUID, item: _Parsed) -> Job | None:
         """Return the job that fetches the object a hint speaks of, None when that has to wait."""
@@ -164,28 +174,29 @@ class DeliverySource:
 _turns = claims.Turns()
 
 
-def process_due(sources: Sequence[Any] = (), seconds: float = 60.0) -> int:
-    """Plan due deliveries, and perform what `sources` have to offer meanwhile, until nothing is due."""
-    return Pump([DeliverySource(), *sources]).run(seconds)
+def process_due(performers: Sequence[StepSource] = (), seconds: float = 60.0) -> int:
+    """Plan due deliveries, let the first of `performers` do at once what follows, and all what else is due, until
+    nothing is."""
+    return Pump([DeliverySource(next(iter(performers), None)), *performers]).run(seconds)
 
 
-def settle(items: Sequence[_Parsed]) -> None:
+def settle(items: Sequence[_Parsed], room: int = 0) -> list[Takings]:
     """Plan the events of deliveries of the organization in scope and write what became of each delivery.
 
-    All in one transaction; should that not go through, one by one, so that each fails alone.
+    All in one transaction; should that not go through, one by one, so that each fails alone. Up to `room` of the steps
+    that follow are claimed with it, and returned.
     """
     if not items:
-        return
+        return []
+    takings = Takings(workers.this_worker_id(), room) if room else None
     try:
         with transaction.atomic():
-            _settle(items)
+            _settle(items, takings)
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
         if len(items) > 1:
-            for item in items:
-                settle([item])
-            return
+            return [taken for item in items for taken in settle([item], min(room, 1))]
         if isinstance(error, IntegrityError) and items[0].delivery.attempts_made < RETRY.attempts:
             # Another worker planned the same event a moment ago: the next try finds it.
             items[0].error = Transient(f"Planned elsewhere at the same time: {error}"[:300])
@@ -194,12 +205,14 @@ def settle(items: Sequence[_Parsed]) -> None:
             items[0].error = Permanent(f"Planning failed: {told(error)}")
         with transaction.atomic():
             _settle(items)
+        return []
+    return [takings] if takings is not None else []
 
 
-def _settle(items: Sequence[_Parsed]) -> None:
+def _settle(items: Sequence[_Parsed], takings: Takings | None = None) -> None:
     now = clock.now()
-    rows = {row.pk: row for row in Delivery.objects.select_for_update().filter(pk__in=[i.delivery.pk for i in items])}
-    fences = {key: row.fence for key, row in rows.items()}
+    locked = Delivery.objects.select_for_update().filter(pk__in=[item.delivery.pk for item in items])
+    fences = dict(locked.values_list("pk", "fence"))
     mine = [item for item in items if fences.get(item.delivery.pk) == item.delivery.fence]
     incoming: list[Incoming] = []
     places: list[tuple[_Parsed, int, int]] = []
@@ -207,7 +220,7 @@ def _settle(items: Sequence[_Parsed]) -> None:
         found = [] if item.error else _incoming(item)
         places.append((item, len(incoming), len(found)))
         incoming += found
-    planned = plan(incoming) if incoming else []
+    planned = plan(incoming, takings) if incoming else []
     for item, start, count in places:
         _conclude(item, planned[start : start + count], now)
     write_rows([item.delivery for item in mine], _FIELDS)

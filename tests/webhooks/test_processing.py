@@ -103,10 +103,10 @@ def test_poison_fails_alone(world: World) -> None:
 def test_what_cannot_be_planned_fails_alone(world: World) -> None:
     from rules.planning import plan
 
-    def planned(incoming: Any) -> Any:
+    def planned(incoming: Any, takings: Any) -> Any:
         if any(item.event.type == "poison" for item in incoming):
             raise ZeroDivisionError("by rule")
-        return plan(incoming)
+        return plan(incoming, takings)
 
     sender = make_sender(world.ada)
     for kind in ("before", "poison", "after"):
