@@ -16,6 +16,8 @@ _PARAMETER = re.compile(r";\s*([a-z]+)\s*=\s*(\d+)")
 
 def rate_limit(headers: Mapping[str, str], now: datetime) -> dict[str, Any] | None:
     """Return ``{"limit", "remaining", "reset_at"}`` (numbers, RFC 3339 text; None where unknown), None without any."""
+    if not any("rate" in name.lower() for name in headers):
+        return None  # most answers: told by one look instead of a dozen
     limit, remaining = _first(headers, _LIMIT), _first(headers, _REMAINING)
     reset_at = next((at for name in _RESET if (at := _moment(headers.get(name), now)) is not None), None)
     draft = dict(_PARAMETER.findall(headers.get("ratelimit", "")))

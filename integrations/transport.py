@@ -23,6 +23,7 @@ from django.conf import settings
 from httpcore._backends.base import SOCKET_OPTION
 
 from integrations.addresses import NOTHING, AddressRefused, Allowances, Checked, NameNotResolved, checked_addresses
+from integrations.connections import KeptConnections
 from integrations.second_wall import passing
 
 # Its debug lines carry whole headers of answers.
@@ -181,14 +182,12 @@ def shared_transport(allowances: Allowances = NOTHING) -> httpx.BaseTransport:
 def _new_transport(allowances: Allowances) -> httpx.HTTPTransport:
     tls = tls_context()
     transport = httpx.HTTPTransport(verify=tls, trust_env=False)
-    connections = max(50, 2 * settings.WORKER_SLOTS)
     # httpx has no public way to a network backend of one's own; hence its version is pinned.
-    transport._pool = httpcore.ConnectionPool(
-        ssl_context=tls,
-        max_connections=connections,
-        max_keepalive_connections=connections,
-        keepalive_expiry=_KEEP_ALIVE_SECONDS,
-        network_backend=GuardedBackend(allowances),
+    transport._pool = KeptConnections(  # type: ignore[assignment]
+        tls=tls,
+        backend=GuardedBackend(allowances),
+        most=max(50, 2 * settings.WORKER_SLOTS),
+        seconds=_KEEP_ALIVE_SECONDS,
     )
     return transport
 
