@@ -98,7 +98,7 @@ def _refuse_outside_of_transaction() -> None:
 
 # --- what is acted on -----------------------------------------------------------------------------------------
 
-_NAMES = {"ApiToken": "token", "Membership": "member", "StoredFile": "file"}
+_NAMES = {"ApiToken": "token", "Membership": "member", "StoredFile": "file", "NotificationTarget": "notification"}
 
 
 def resource_type_of(model: "type[models.Model] | models.Model") -> str:

@@ -11,7 +11,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
-from integrations import file_admin, handshakes, health, lifecycle, oauth, registration, registry, usage
+from integrations import (
+    file_admin,
+    handshakes,
+    health,
+    lifecycle,
+    notification_admin,
+    oauth,
+    registration,
+    registry,
+    usage,
+)
 from integrations.admin_forms import IntegrationForms
 from integrations.base import BaseIntegration
 from integrations.catalogue import setup_text
@@ -29,7 +39,7 @@ from supportops.tenancy.pages import Page, PagedAdmin
 from supportops.tenancy.roles import Permission
 from supportops.tenancy.templatetags.admin_parts import badge
 
-__all__ = ["IntegrationAdmin", "file_admin"]
+__all__ = ["IntegrationAdmin", "file_admin", "notification_admin"]
 
 _FORM = "admin/integrations/integration/form.html"
 

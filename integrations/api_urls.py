@@ -2,6 +2,7 @@
 
 from integrations.api import IntegrationViewSet, PlatformsView, PlatformView, UnsavedTestView
 from integrations.api_files import FileViewSet
+from integrations.api_notifications import NotificationViewSet
 from integrations.api_oauth import CallbackView
 from integrations.api_types import IntegrationTypeViewSet
 from supportops.api.routers import Router, address
@@ -9,6 +10,7 @@ from supportops.api.routers import Router, address
 router = Router()
 router.register("integrations", IntegrationViewSet, basename="integration")
 router.register("integration-types", IntegrationTypeViewSet, basename="integration-type")
+router.register("notifications", NotificationViewSet, basename="notification")
 router.register("files", FileViewSet, basename="file")
 
 urlpatterns = [

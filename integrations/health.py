@@ -10,7 +10,8 @@ from typing import Any
 
 from django.db import transaction
 
-from integrations import limits
+from audit.recording import record
+from integrations import limits, notices
 from integrations.circuit import FAILURES, pause_after
 from integrations.errors import CredentialsRejected, IntegrationError, Permanent, RateLimited
 from integrations.models import Circuit, HealthStatus, Integration, IntegrationHealth
@@ -31,6 +32,8 @@ _FIELDS = (
     "last_failure_was_transient",
     "message",
     "rate_limit",
+    "failed_checks",
+    "broken_since",
 )
 
 
@@ -83,6 +86,21 @@ def note_outcomes(outcomes: Iterable[CallOutcome]) -> list[Change]:
 def note_test(integration_id: uuid.UUID, error: IntegrationError | None) -> list[Change]:
     """Write down what came of a connection test, which somebody has asked for: at once."""
     return _write([integration_id], {integration_id: [CallOutcome(integration_id, error)]}, clock.now())
+
+
+def note_check(integration_id: uuid.UUID, error: IntegrationError | None, *, again_at: datetime) -> None:
+    """Write down what came of a look that nobody had asked for; the first one that fails is repeated at `again_at`."""
+    with transaction.atomic():
+        _write([integration_id], {integration_id: [CallOutcome(integration_id, error)]}, clock.now())
+        row = _rows([integration_id], lock=True).get(integration_id)
+        if row is None or error is None:
+            return
+        row.failed_checks = min(row.failed_checks + 1, 1000)
+        if row.failed_checks == 1:
+            row.next_check_at = again_at
+        else:
+            _tell_of_break(row, clock.now())
+        row.save(update_fields=("failed_checks", "next_check_at", "broken_since"))
 
 
 def new_credentials(integration_id: uuid.UUID) -> None:
@@ -144,6 +162,8 @@ def _says_nothing_new(row: IntegrationHealth, items: Sequence[CallOutcome], now:
         and row.circuit == Circuit.CLOSED
         and row.credentials_rejected_at is None
         and row.consecutive_failures == 0
+        and row.failed_checks == 0
+        and row.broken_since is None
     )
 
 
@@ -163,10 +183,47 @@ def _write(ids: Sequence[uuid.UUID], batch: dict[uuid.UUID, list[CallOutcome]], 
             before = (row.circuit, row.credentials_rejected_at is not None)
             for outcome in batch[key]:
                 _fold(row, outcome, now)
+            turn = _turn(before, row)
+            if turn in (Turn.CREDENTIALS_REJECTED, Turn.CIRCUIT_OPENED):
+                _tell_of_break(row, now)
+            elif row.last_success_at == now:
+                _tell_of_recovery(row)
             row.save(update_fields=_FIELDS)
-            if (turn := _turn(before, row)) is not None:
+            if turn is not None:
                 changes.append(Change(key, turn, row.message))
         return changes
+
+
+def _tell_of_break(row: IntegrationHealth, now: datetime) -> None:
+    """Tell people once that an integration does not work, and once more where its credentials turn out to be why."""
+    is_rejected = row.credentials_rejected_at == now
+    if row.broken_since is not None and not is_rejected:
+        return
+    row.broken_since = row.broken_since or now
+    integration = Integration.objects.get(pk=row.integration_id)
+    if is_rejected:
+        record("integration.needs_attention", integration, changes={"message": row.message})
+        text = f"The platform refused the credentials of '{integration}'. Its steps wait until new ones are given."
+        _tell("integration.needs_attention", f"{integration} needs new credentials", text, integration, row)
+    else:
+        text = f"Calls of '{integration}' fail."
+        _tell("integration.broken", f"{integration} does not work", text, integration, row)
+
+
+def _tell_of_recovery(row: IntegrationHealth) -> None:
+    row.failed_checks = 0
+    if row.broken_since is None:
+        return
+    integration = Integration.objects.get(pk=row.integration_id)
+    text = f"'{integration}' had not worked since {row.broken_since:%Y-%m-%d %H:%M} UTC."
+    row.broken_since = None
+    _tell("integration.recovered", f"{integration} works again", text, integration, row)
+
+
+def _tell(event: str, subject: str, text: str, integration: Integration, row: IntegrationHealth) -> None:
+    place = {"id": str(integration.pk), "name": integration.name, "platform": integration.platform}
+    said = f"{text} It says: {row.message}" if row.message else text
+    notices.tell(event, subject, said, {"integration": place, "message": row.message})
 
 
 def _fold(row: IntegrationHealth, outcome: CallOutcome, now: datetime) -> None:

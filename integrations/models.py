@@ -95,6 +95,11 @@ class IntegrationHealth(OrganizationOwned):
     last_failure_was_transient = models.BooleanField(default=True)
     message = models.CharField(max_length=500, blank=True)
     rate_limit = models.JSONField(null=True)  # {"limit", "remaining", "reset_at"} as its headers last said
+    # When it is looked after again by itself, and how many of these looks have failed in a row.
+    next_check_at = models.DateTimeField(default=clock.now, db_index=True)
+    failed_checks = models.PositiveSmallIntegerField(default=0)
+    # Since when people have been told that it does not work; they are told once more when it does again.
+    broken_since = models.DateTimeField(null=True)
 
 
 class EndpointState(models.TextChoices):
@@ -237,3 +242,52 @@ class StoredFileContent(models.Model):
 
     file = models.OneToOneField(StoredFile, on_delete=models.CASCADE, primary_key=True, related_name="content")
     raw = models.BinaryField()
+
+
+class Channel(models.TextChoices):
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+
+
+class NotificationTarget(OrganizationOwned):
+    """Who is told of what: addresses of mail, or an address that gets signed requests."""
+
+    name = models.CharField(max_length=200)
+    channel = models.CharField(max_length=10, choices=Channel.choices)
+    # Names of `integrations.notices.EVENTS`.
+    events = models.JSONField(default=list)
+    # E-mail addresses.
+    to = models.JSONField(default=list, blank=True)
+    # {"url", "secret"}: the address itself may be all that keeps strangers out.
+    webhook = SealedField(label="notification.webhook")
+    is_enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["organization", "name"], name="one_notification_per_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Notice(OrganizationOwned):
+    """Something that somebody is told, and whether he was. Without a target: the organization's owners, by mail."""
+
+    target = LinkWithin(NotificationTarget, on_delete=models.CASCADE, null=True, related_name="notices")
+    event = models.CharField(max_length=60)
+    subject = models.CharField(max_length=300)
+    text = models.CharField(max_length=2000)
+    data = JsonBytesField(default=dict)
+    # Null once it was sent, or given up.
+    due_at = models.DateTimeField(null=True)
+    attempts_made = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["due_at"], name="notice_due", condition=models.Q(due_at__isnull=False))]
+
+    def __str__(self) -> str:
+        return self.subject

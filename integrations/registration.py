@@ -3,6 +3,8 @@
 The network stands outside of transactions: ask, then write what came of it.
 """
 
+from collections.abc import Callable
+
 from django.db import transaction
 
 from audit.recording import record
@@ -53,7 +55,7 @@ def unregister(row: Integration) -> str:
     endpoint = endpoints.endpoint_of(row.pk)
     if endpoint is None or not endpoint.registered_ids:
         return ""
-    mask = str
+    mask: Callable[[str], str] = str
     try:
         instance, redactor = connected(row, "unregister_webhook")
         mask = redactor.text

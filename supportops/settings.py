@@ -154,6 +154,7 @@ SWEEP_SECONDS = env.float("SUPPORTOPS_SWEEP_SECONDS", default=0.5 if MODE == "em
 # Tasks that run every so often: name → (queue, seconds).
 SCHEDULE: dict[str, tuple[str, float]] = {
     "webhooks.tasks.sweep": ("maintenance", SWEEP_SECONDS),
+    "webhooks.tasks.attend": ("maintenance", 10.0),
     # Asks whether something is due; what is due says the database (webhooks/chores.py).
     "webhooks.tasks.forget": ("maintenance", 60.0),
 }

@@ -57,6 +57,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Environments", "layers", "admin:tenancy_environment_changelist"),
             ("Variables", "data_object", "admin:rules_variable_changelist"),
             ("Files", "attach_file", "admin:integrations_storedfile_changelist"),
+            ("Notifications", "notifications", "admin:integrations_notificationtarget_changelist"),
         ]
         if may(request, Permission.ADMIN):
             own += [

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from integrations import files, lifecycle
+from integrations import files, lifecycle, notifications
 from integrations.models import Endpoint, Integration
 from rules import authoring, variables
 from rules.models import (
@@ -77,6 +77,9 @@ def make_history(tenant: Tenant) -> History:
         )
         slack, _, _ = lifecycle.create(
             platform="slack", name=f"{mark} Slack", credentials={"bot_token": f"xoxb-{mark}-canary-2"}
+        )
+        notifications.create_target(
+            name=f"{mark} on call", channel="email", to=[f"a@{mark}.example"], events=["integration.broken"]
         )
         files.create_file(f"{mark}.txt", b"notes")
         variables.create(variables.Wish("REGION", f"{mark}-region"))

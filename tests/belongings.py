@@ -35,6 +35,7 @@ class Belongings:
     environment: str
     file: str
     integration_type: str
+    notification: str
     variable: str
 
 
@@ -85,6 +86,16 @@ def make_belongings(tenant: Tenant, platform: FakePlatform) -> Belongings:
         environment=environment["id"],
         integration_type=created(
             api, "/api/integration-types/", {"name": f"{slug}'s CRM", "base_url": f"https://{slug}.example.com"}
+        )["id"],
+        notification=created(
+            api,
+            "/api/notifications/",
+            {
+                "name": f"{slug}'s on call",
+                "channel": "email",
+                "to": [f"oncall@{slug}.example"],
+                "events": ["integration.broken"],
+            },
         )["id"],
         file=upload(api, f"{slug}'s notes.txt", b"notes")["id"],
         variable=created(api, "/api/variables/", {"name": "REGION", "value": f"{slug}-region"})["id"],

@@ -22,7 +22,7 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Coalesce
 
 from audit.retention import trim_due
-from integrations.models import UsageHour
+from integrations.models import Notice, UsageHour
 from rules import recovery, workers
 from rules.models import Event, EventContent, Run, RunContent, Step, StepContent, Worker
 from rules.models.history import RUN_ENDED
@@ -208,6 +208,7 @@ ENDINGS = (
     Ending(Job, _run_days, "created_at", "organization_id", _jobs),
     Ending(DeliveryKey, lambda: settings.DELIVERY_KEY_DAYS, "created_at", "organization_id", _all_of(DeliveryKey)),
     Ending(RejectionMinute, lambda: 1, "minute", "organization_id", _all_of(RejectionMinute)),
+    Ending(Notice, _content_days, "created_at", "organization_id", _all_of(Notice)),
     Ending(UsageHour, lambda: USAGE_DAYS, "hour", "organization_id", _all_of(UsageHour)),
 )
 

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from rules.execution import StepSource
 from webhooks import retention
+from webhooks.attending import attend_once
 from webhooks.processing import process_due
 from webhooks.sweep import sweep_once
 
@@ -18,6 +19,12 @@ def plan() -> None:
 def sweep() -> None:
     """Wake workers for what is due, and give back what dead ones held."""
     sweep_once()
+
+
+@shared_task(name="webhooks.tasks.attend")
+def attend() -> None:
+    """Look after integrations, and tell people what they should know."""
+    attend_once()
 
 
 @shared_task(name="webhooks.tasks.forget")

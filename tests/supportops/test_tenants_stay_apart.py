@@ -36,6 +36,7 @@ OBJECTS = {
     "/api/environments/{pk}": "environment",
     "/api/files/{pk}": "file",
     "/api/integration-types/{pk}": "integration_type",
+    "/api/notifications/{pk}": "notification",
     "/api/variables/{pk}": "variable",
 }
 # Everybody's: the catalogue, where platforms send to (a signature decides), one-time addresses of people.
@@ -58,6 +59,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/members/{pk}/": {"role": "viewer"},
     "PUT /api/environments/{pk}/": {"name": "bos-now", "position": 9},
     "PATCH /api/environments/{pk}/": {"name": "bos-now"},
+    "PATCH /api/notifications/{pk}/": {"name": "Bo's now"},
+    "PUT /api/notifications/{pk}/": {
+        "name": "Bo's now",
+        "channel": "email",
+        "to": ["a@b.example"],
+        "events": ["integration.broken"],
+    },
     "PATCH /api/variables/{pk}/": {"value": "Bo's now"},
     "PATCH /api/integration-types/{pk}/": {"name": "Bo's now"},
     "POST /api/integration-types/{pk}/try/": {"credentials": {}},
@@ -75,6 +83,7 @@ LISTED = {
     "/api/environments/": "environment",
     "/api/files/": "file",
     "/api/integration-types/": "integration_type",
+    "/api/notifications/": "notification",
     "/api/variables/": "variable",
 }
 FILTERS = [

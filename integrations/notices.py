@@ -1,0 +1,126 @@
+"""Tells people what they should know: written with what happened, sent soon after by a chore, again where it fails."""
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+
+from integrations.errors import IntegrationError
+from integrations.http import PlatformClient
+from integrations.models import Channel, Notice, NotificationTarget
+from integrations.signatures import StandardWebhooks
+from integrations.specs import Call
+from supportops import clock, odd_json
+from supportops.tenancy.models import Membership
+from supportops.tenancy.roles import Role
+from supportops.tenancy.scope import current_organization_id, working_for
+
+log = structlog.get_logger()
+
+EVENTS = {
+    "integration.needs_attention": "A platform refused an integration's credentials: its steps wait for new ones.",
+    "integration.broken": "An integration stopped working.",
+    "integration.recovered": "An integration works again.",
+}
+# After each failure; then it is given up.
+_PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480))
+_LEASE = timedelta(minutes=2)
+_AT_ONCE = 50
+_SECONDS = 10.0
+
+
+def tell(event: str, subject: str, text: str, data: dict[str, Any]) -> None:
+    """Have everybody told who wants to know of `event`, in the caller's transaction; the owners where nobody said who.
+
+    Needs the organization in scope.
+    """
+    targets = list(NotificationTarget.objects.all())
+    wanting: list[NotificationTarget | None] = [t for t in targets if t.is_enabled and event in t.events]
+    if not targets:
+        wanting = [None]
+    now = clock.now()
+    Notice.objects.bulk_create(
+        [
+            Notice(
+                organization_id=current_organization_id(),
+                target=target,
+                event=event,
+                subject=subject[:300],
+                text=text[:2000],
+                data=data,
+                due_at=now,
+                created_at=now,
+            )
+            for target in wanting
+        ]
+    )
+
+
+def send_due() -> int:
+    """Send what is due, and return how many were. Any number may call it. Works across organizations by ids alone."""
+    now, sent = clock.now(), 0
+    due = Notice.across_organizations.filter(due_at__lte=now).order_by("due_at")
+    for organization_id, notice_id, due_at in due.values_list("organization_id", "pk", "due_at")[:_AT_ONCE]:
+        with working_for(organization_id):
+            if Notice.objects.filter(pk=notice_id, due_at=due_at).update(due_at=now + _LEASE):
+                sent += _send(notice_id)
+    return sent
+
+
+def _send(notice_id: uuid.UUID) -> bool:
+    notice: Notice = Notice.objects.select_related("target", "organization").get(pk=notice_id)
+    send: Callable[[Notice], None] = _mail
+    if notice.target is not None and notice.target.channel == Channel.WEBHOOK:
+        send = _post
+    try:
+        send(notice)
+    except (IntegrationError, OSError) as error:  # smtplib's errors are among the latter
+        _failed(notice, str(error))
+        return False
+    Notice.objects.filter(pk=notice.pk).update(sent_at=clock.now(), due_at=None, error="")
+    return True
+
+
+def _failed(notice: Notice, error: str) -> None:
+    made = notice.attempts_made + 1
+    due_at = clock.now() + _PAUSES[made - 1] if made <= len(_PAUSES) else None
+    Notice.objects.filter(pk=notice.pk).update(attempts_made=made, due_at=due_at, error=error[:500])
+    log.warning("notice.not_sent", notice=str(notice.pk), attempt=made, is_given_up=due_at is None)
+
+
+def _mail(notice: Notice) -> None:
+    to = notice.target.to if notice.target is not None else _owners()
+    if not to:
+        return
+    place = f"{settings.PUBLIC_URL}/admin/"
+    text = f"{notice.text}\n\n{notice.organization.name} on SupportOps: {place}\n"
+    subject = " ".join(notice.subject.split())
+    # Each for himself: who else is told is nobody's business.
+    connection = get_connection(timeout=_SECONDS) if "smtp" in settings.EMAIL_BACKEND else get_connection()
+    connection.send_messages([EmailMessage(subject, text, None, [address]) for address in to])
+
+
+def _post(notice: Notice) -> None:
+    webhook = notice.target.webhook.open()
+    body = odd_json.dumps(
+        {"type": notice.event, "timestamp": notice.created_at.isoformat(), "data": {**notice.data, "text": notice.text}}
+    )
+    headers = StandardWebhooks().sign(body, webhook["secret"], clock.now(), delivery_id=f"msg_{notice.pk}")
+    http = PlatformClient(platform="The webhook", call=Call(deadline=_SECONDS), secrets=[webhook["secret"]])
+    http.add_secret(webhook["url"])
+    http.post(
+        webhook["url"],
+        content=body,
+        headers={**headers, "Content-Type": "application/json"},
+        signed_in=False,
+        follow=False,
+    )
+
+
+def _owners() -> list[str]:
+    rows = Membership.objects.filter(role=Role.OWNER, user__is_active=True)
+    return list(rows.values_list("user__email", flat=True))

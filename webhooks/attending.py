@@ -1,0 +1,20 @@
+"""What is looked after by itself: integrations' health, and what people are to be told. Any number may run at once."""
+
+import structlog
+from django.db import DatabaseError, connection
+
+from integrations import attention, notices
+
+log = structlog.get_logger()
+
+
+def attend_once() -> None:
+    """Do one round. A part that fails is logged and does not keep the others from being done."""
+    for part in (attention.check_due, notices.send_due):
+        try:
+            part()
+        except DatabaseError as error:
+            log.warning("attending.failed", part=part.__name__, error=str(error)[:200])
+            connection.close()
+        except Exception:
+            log.exception("attending.failed", part=part.__name__)
