@@ -132,8 +132,6 @@ class _Rows:
 
     def add(self, item: Incoming) -> Planned:
         """Match one event and gather what follows from it."""
-        if item.integration_id is not None:
-            self.tally.add(("integration", item.integration_id), "received")
         return self._match(item, self._event(item), {})
 
     def add_to(self, more: acts.Grown, item: Incoming) -> Planned:

@@ -17,6 +17,9 @@ from supportops.tenancy.roles import Permission
 from webhooks.dead_letters import ERROR_CLASS, Merged, StepFilters, dead_letters, error_class_of
 from webhooks.models import Delivery
 
+# What a job is to remember; everything can be meant by a filter.
+_MOST_IDS = 10_000
+
 
 class DeadLetterSerializer(serializers.Serializer[Any]):
     """Something that failed for good. `kind` is `step` or `delivery`."""
@@ -88,8 +91,11 @@ def _which(body: Any) -> dict[str, Any]:
             raise ApiProblem("filter", "invalid", "`filter` is an object with the list's filters; {} means all.")
         dead_letters(body["filter"])
         return {"filter": body["filter"]}
+    if isinstance(body["ids"], list) and len(body["ids"]) > _MOST_IDS:
+        told = f"These are {len(body['ids'])} ids, and a request takes {_MOST_IDS}: send several, or a `filter`."
+        raise ApiProblem("ids", "too_many", told)
     try:
-        return {"ids": [str(uuid.UUID(str(item))) for item in body["ids"]][:10_000]}
+        return {"ids": [str(uuid.UUID(str(item))) for item in body["ids"]]}
     except (ValueError, TypeError):
         raise ApiProblem("ids", "invalid", "`ids` is a list of dead letters' ids.") from None
 

@@ -21,6 +21,7 @@ from integrations import circuit, health, limits, registry
 from integrations.base import BaseIntegration
 from integrations.connecting import connect
 from integrations.credentials import open_credentials, secret_values
+from integrations.endpoints import signing_secrets
 from integrations.errors import (
     CODE_OF_OTHERS_RAISES,
     CredentialsRejected,
@@ -132,7 +133,8 @@ class DeliverySource:
         )
         try:
             instance = connect(integration, connector=item.connector, call=call)
-            mask = Redactor(secret_values(item.connector, open_credentials(integration))).text
+            secrets = secret_values(item.connector, open_credentials(integration))
+            mask = Redactor([*secrets, *signing_secrets(integration.pk)]).text
         except Exception as error:  # stored values that no longer fit, or that no key opens
             if not isinstance(error, IntegrationError):
                 log.exception("delivery.not_enriched", delivery=str(delivery.pk))

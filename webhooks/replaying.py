@@ -31,6 +31,12 @@ def replay(delivery: Delivery) -> list[Planned]:
 def _queue_again(delivery: Delivery) -> list[Planned]:
     if delivery.status == DeliveryStatus.REJECTED:
         raise CannotReplay("This delivery was rejected as malformed: there is nothing to plan.")
+    if delivery.status == DeliveryStatus.PROCESSED:
+        # Planned, and yet no event hangs on it: all of them had come with other deliveries.
+        raise CannotReplay(
+            "This delivery only repeated events that had come before with another one. Replay that one: "
+            f"it is in the list of deliveries before {delivery.received_at:%Y-%m-%d %H:%M:%S} UTC."
+        )
     if not DeliveryBody.objects.filter(pk=delivery.pk).exists():
         raise CannotReplay("The body of this delivery was removed after its time; it cannot be replayed.")
     Delivery.objects.filter(pk=delivery.pk, worker_id__isnull=True).update(

@@ -122,7 +122,7 @@ def _start_worker() -> Any:
         app=app,
         pool="threads",
         concurrency=EMBEDDED_TASKS,
-        queues="work,scripts",
+        queues="work,scripts,maintenance",
         hostname=f"embedded@{socket.gethostname()}",
         prefetch_multiplier=1,
         without_heartbeat=True,
@@ -206,6 +206,9 @@ def granian_server(load: Callable[[], Application], listener: socket.socket, pro
         workers_kill_timeout=int(PATIENCE_SECONDS),
         # Its one warning is about the number of threads, which wait for the database most of the time.
         log_level=LogLevels.error,
+        # Without handlers of granian's own its lines take the way of all others. Incremental: the whole configuration
+        # would close the handlers that Django has set up.
+        log_dictconfig={"version": 1, "incremental": True, "formatters": {}, "handlers": {}, "loggers": {}},
     )
     server.serve(target_loader=begin_process, wrap_loader=False)
 

@@ -1,5 +1,6 @@
 """What failed for good, steps and deliveries as one list, and how many of it are retried at once."""
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -130,3 +131,11 @@ def test_one_whose_content_is_gone_holds_up_no_other(world: World) -> None:
 )
 def test_a_request_that_names_nothing_is_refused(world: World, body: dict[str, Any]) -> None:
     assert world.ada.api.post("/api/dead-letters/retry", body, format="json").status_code == 400
+
+
+def test_more_ids_than_a_job_remembers_are_refused_and_not_cut_off(world: World) -> None:
+    ids = [str(uuid.uuid4()) for _ in range(10_001)]
+    answer = world.ada.api.post("/api/dead-letters/retry", {"ids": ids}, format="json")
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["attr"], error["code"]) == (400, "ids", "too_many")
+    assert "10001" in error["detail"]
