@@ -133,6 +133,13 @@ def address_of(endpoint: Endpoint, platform: str) -> str:
     return public_address(platform, endpoint.key)
 
 
+def signing_secrets(integration_id: uuid.UUID) -> list[str]:
+    """Return every signing secret kept for an integration of the organization in scope, for masking: also those that
+    are valid no longer. Raises vault.keyring.CannotOpen."""
+    endpoints = Endpoint.objects.filter(integration_id=integration_id)
+    return [item["secret"] for endpoint in endpoints for item in endpoint.secrets.open() or []]
+
+
 def public_address(platform: str, key: str) -> str:
     """Return the public address with this key."""
     return f"{settings.PUBLIC_URL}/api/webhooks/{platform}/{key}"

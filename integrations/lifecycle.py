@@ -159,7 +159,8 @@ def delete(row: Integration, *, note: str | None = None) -> str:
 def test(row: Integration) -> dict[str, Any]:
     """Make the connection test; return success, message, data and latency. A wrong key is an answer, no error."""
     answer, error, account = _tested(lambda: connect(row, call=call_of(row, "test_connection")))
-    redactor = Redactor(secret_values(connector_of(row.platform), open_credentials(row)))
+    secrets = secret_values(connector_of(row.platform), open_credentials(row))
+    redactor = Redactor([*secrets, *endpoints.signing_secrets(row.pk)])
     answer = dict(redactor.value(answer))
     with transaction.atomic():
         if account is not None:
@@ -201,7 +202,8 @@ def execute(row: Integration, action: str, parameters: Mapping[str, Any]) -> Res
     connector = _connector(row.platform)
     data = checked_parameters(connector, action, parameters)
     # A platform may repeat what was given to it for this call as well as what is stored.
-    redactor = Redactor([*secret_values(connector, open_credentials(row)), *secrets_named_in(parameters)])
+    secrets = [*secret_values(connector, open_credentials(row)), *endpoints.signing_secrets(row.pk)]
+    redactor = Redactor([*secrets, *secrets_named_in(parameters)])
     began = time.monotonic()
     error: IntegrationError | None = None
     result = Result(False)

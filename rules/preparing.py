@@ -20,6 +20,7 @@ from integrations import circuit, limits, lookup, registry
 from integrations.base import BaseIntegration
 from integrations.connecting import connect_with, opened
 from integrations.credentials import open_credentials, secret_values
+from integrations.endpoints import signing_secrets
 from integrations.errors import IntegrationError, Transient, Uncertain
 from integrations.files import files_for
 from integrations.models import Integration
@@ -244,6 +245,7 @@ class _Batch:
     def __init__(self, material: Material) -> None:
         self._material, self.now = material, material.now
         self._redactors: dict[uuid.UUID | None, Redactor] = {}
+        self._secrets: dict[uuid.UUID, list[str]] = {}
         self._variables = Variables()
 
     def prepare(self, step: Step) -> Prepared:
@@ -374,12 +376,18 @@ class _Batch:
         """Mask the integration's credentials, secret variables, and what the step sends under a secret's name."""
         key = integration.pk if integration else None
         if sent := [*named, *secrets_named_in(rendered)]:
-            secrets = secret_values(connector, open_credentials(integration)) if integration else []
-            return Redactor([*secrets, *sent])
+            return Redactor([*self._secrets_of(connector, integration), *sent])
         if key not in self._redactors:
-            secrets = secret_values(connector, open_credentials(integration)) if integration else []
-            self._redactors[key] = Redactor(secrets)
+            self._redactors[key] = Redactor(self._secrets_of(connector, integration))
         return self._redactors[key]
+
+    def _secrets_of(self, connector: type[BaseIntegration], integration: Integration | None) -> list[str]:
+        if integration is None:
+            return []
+        if integration.pk not in self._secrets:
+            secrets = secret_values(connector, open_credentials(integration))
+            self._secrets[integration.pk] = [*secrets, *signing_secrets(integration.pk)]
+        return self._secrets[integration.pk]
 
     def _connector(self, connector: type[BaseIntegration], integration: Integration | None) -> Any:
         if integration is None:
