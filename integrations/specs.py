@@ -82,7 +82,7 @@ class Encode:
     The author's own text stays as it is; values of the event are escaped so that they are only ever text there.
     """
 
-    as_: Literal["plain", "html", "mrkdwn", "markdown", "url", "header"]
+    as_: Literal["plain", "html", "mrkdwn", "markdown", "url", "header", "cell"]
 
 
 Mrkdwn = Annotated[str, Encode("mrkdwn")]

@@ -10,6 +10,7 @@ Encoder = Callable[[str, str], str]
 
 _LINE_BREAK = re.compile(r"[\r\n\x00]")
 _MARKDOWN = re.compile(r"([\\`*_~\[\]<>])")
+_PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _UP_TO_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:(?:[/\\]{0,2}|//[^/?#\\]*)")
 _HOST = re.compile(r"[A-Za-z0-9.\-]*(?::[0-9]{1,5})?")
@@ -58,6 +59,24 @@ def url(text: str, before: str) -> str:
     return quote(text, safe="")
 
 
+def cell(text: str, before: str) -> str:
+    """Write a value into a spreadsheet's cell so that it is never a formula, wherever formulas are allowed.
+
+    At the beginning of a cell it is marked as text by an apostrophe, as people do who type. Inside the author's own
+    formula it stays within the quotation marks around it; outside of them only a number may stand.
+    """
+    if not before.strip():
+        is_harmless = text.lstrip()[:1] not in tuple("=+-@'") or _PLAIN_NUMBER.fullmatch(text.strip())
+        return text if is_harmless else "'" + text
+    if not before.lstrip().startswith("="):
+        return text
+    if before.count('"') % 2:
+        return _LINE_BREAK.sub(" ", text).replace('"', '""')
+    if not _PLAIN_NUMBER.fullmatch(text.strip()):
+        raise ValueError("In a formula a value stands within quotation marks, or is a number.")
+    return text.strip()
+
+
 def is_before_path(url_so_far: str) -> bool:
     """Return whether what follows would still belong to the scheme or the host."""
     return _UP_TO_HOST.fullmatch(url_so_far) is not None or not re.search(r"[/?#]", url_so_far)
@@ -79,4 +98,11 @@ def has_host(rendered: str) -> bool:
     return parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
 
 
-ENCODERS: dict[str, Encoder] = {"html": as_html, "mrkdwn": mrkdwn, "markdown": markdown, "url": url, "header": header}
+ENCODERS: dict[str, Encoder] = {
+    "html": as_html,
+    "mrkdwn": mrkdwn,
+    "markdown": markdown,
+    "url": url,
+    "header": header,
+    "cell": cell,
+}

@@ -48,7 +48,7 @@ class RecordedRequest:
         """What `handle_webhook` gets: the body, parsed once."""
         if self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
-        return odd_json.loads(self.body)
+        return odd_json.loads(self.body) if self.body.strip() else {}
 
     def as_request(self, *, url: str = PUBLIC_URL, headers: Mapping[str, str] | None = None) -> WebhookRequest:
         """The request at one of our addresses, with `headers` on top of its own."""

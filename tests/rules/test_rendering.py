@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import AliasChoices, BaseModel, Field
 
+from integrations.connectors.google_sheets.schemas import AppendRow, BatchUpdate, UpsertRow
 from integrations.specs import Encode, Html, Markdown, Mrkdwn
 from rules.expressions import MAX_OUTPUT, ExpressionError, Rendered, Roots
 from rules.rendering import render, templates_of
@@ -153,6 +154,42 @@ def test_a_value_starts_no_header_of_its_own(value: str) -> None:
         {"url": "https://a.example", "headers": {"X-Subject": "{{ ticket.subject }}"}}, Request, ticket=ticket
     )
     assert error.at == "parameters.headers.X-Subject"
+
+
+# --- cells of spreadsheets ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ("=IMPORTXML(A1)", "'=IMPORTXML(A1)"),
+        (" =1+1", "' =1+1"),
+        ("+49 30 1", "'+49 30 1"),
+        ("@ada", "'@ada"),
+        ("'=1", "''=1"),
+        ("-5", "-5"),
+        ("Help = wanted", "Help = wanted"),
+    ],
+)
+def test_a_value_that_would_be_a_formula_is_marked_as_text(value: str, cell: str) -> None:
+    ticket = {"subject": value}
+    assert rendered({"values": ["{{ ticket.subject }}"]}, AppendRow, ticket=ticket)["values"] == [cell]
+    assert rendered({"values": {"A": "{{ ticket.subject }}"}}, AppendRow, ticket=ticket)["values"] == {"A": cell}
+    assert rendered({"values": "{{ [ticket.subject] }}"}, AppendRow, ticket=ticket)["values"] == [cell]
+    assert rendered({"values": "{{ {'A': ticket.subject} }}"}, UpsertRow, ticket=ticket)["values"] == {"A": cell}
+    data = [{"range": "A1", "values": [["{{ ticket.subject }}"]]}]
+    assert rendered({"data": data}, BatchUpdate, ticket=ticket)["data"][0]["values"] == [[cell]]
+    whole = {"data": "{{ [{'range': 'A1', 'values': [[ticket.subject]]}] }}"}
+    assert rendered(whole, BatchUpdate, ticket=ticket)["data"][0]["values"] == [[cell]]
+
+
+def test_the_authors_own_formula_stays_one_and_values_stay_within_their_quotes() -> None:
+    ticket = {"subject": 'a"&IMPORTXML("x', "id": 7}
+    formula = '=HYPERLINK("https://a.example/{{ ticket.id }}", "{{ ticket.subject }}")'
+    value = rendered({"values": [formula]}, AppendRow, ticket=ticket)["values"]
+    assert value == ['=HYPERLINK("https://a.example/7", "a""&IMPORTXML(""x")']
+    assert rendered({"values": ["={{ ticket.id }}*2"]}, AppendRow, ticket=ticket)["values"] == ["=7*2"]
+    assert "quotation marks" in refused({"values": ["=1+{{ ticket.subject }}"]}, AppendRow, ticket=ticket).message
 
 
 # --- addresses ------------------------------------------------------------------------------------------------
