@@ -315,7 +315,14 @@ def _decide(settlement: Settlement, row: Step, prepared: Prepared, outcome: Outc
     )
     if isinstance(error, RateLimited) and isinstance(move, RetryAt):
         limits.asked_to_wait(prepared.buckets, move.at)
-    settlement.move(row, move, type(error).__name__, prepared.mask_text(error.message))
+    settlement.move(
+        row,
+        move,
+        type(error).__name__,
+        prepared.mask_text(error.message),
+        # A 500 or a gateway's 502 says that it went wrong, and not how far it came.
+        may_have_reached=error.may_have_reached,
+    )
     if error.data is not None:
         settlement.keep(row, output=prepared.mask({"error": error.data}))
 

@@ -93,6 +93,8 @@ class Prepared:
                 raise Uncertain(
                     f"{error.message} Part of the action may be done.", status_code=error.status_code
                 ) from error
+            # Repeated, it looks for what this call has made already.
+            error.may_have_reached = error.may_have_reached or instance.http.has_written
             raise
 
     def status_code(self) -> int | None:

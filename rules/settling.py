@@ -116,10 +116,10 @@ class Settlement:
         step.status, step.due_at = StepStatus.PENDING, due_at
         self._note(step)
 
-    def move(self, step: Step, move: Move, error_class: str, message: str) -> None:
-        """The call did not succeed, and this is what comes next."""
+    def move(self, step: Step, move: Move, error_class: str, message: str, *, may_have_reached: bool = False) -> None:
+        """The call did not succeed, and this is what comes next. `may_have_reached`: it may have had an effect."""
         step.error_class, step.error = error_class[:40], storable(message)[:1000]
-        if error_class == Uncertain.__name__:
+        if may_have_reached or error_class == Uncertain.__name__:
             # From now on every attempt looks for earlier work first, whatever else goes wrong in between.
             step.repeats_uncertain = True
         if isinstance(move, Bury):

@@ -561,3 +561,32 @@ def test_steps_of_another_queue_are_left_alone(desk: Desk) -> None:
     desk.ticket()
     assert StepSource("scripts").claim(10, set()) is None
     assert desk.statuses() == {"message": "pending"}
+
+
+# --- errors that say that it went wrong, and not how far it came --------------------------------------------------
+@pytest.mark.parametrize(("status", "took_it"), [(500, True), (502, True), (504, True), (500, False), (503, False)])
+def test_after_a_server_error_what_was_made_all_the_same_is_found_first(desk: Desk, status: int, took_it: bool) -> None:
+    notes: list[dict[str, Any]] = []
+
+    def take(request: httpx.Request) -> httpx.Response:
+        notes.append({"id": len(notes), "body": json.loads(request.content)["body"]})
+        return httpx.Response(201, json=notes[-1])
+
+    def fail(request: httpx.Request) -> httpx.Response:
+        if took_it:
+            take(request)
+        return httpx.Response(status, json={"message": "broken"})
+
+    desk.platform.on("POST", NOTES, once(fail, take))
+    desk.platform.on("GET", CONVERSATIONS, lambda _: httpx.Response(200, json=notes))
+    desk.rule(NOTE)
+    desk.ticket()
+    desk.perform()
+    assert desk.step("note").status == "waiting"
+    desk.perform(later=HOUR)
+    assert (desk.step("note").status, len(notes)) == ("succeeded", 1)
+    assert desk.attempts("note") == ["failed", "succeeded"]
+    asked = any(
+        request.method == "GET" and str(request.url).startswith(CONVERSATIONS) for request in desk.platform.requests
+    )
+    assert asked is (status != 503), "what was turned away unread need not be looked for"
