@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from integrations.errors import CredentialsRejected, IntegrationError, RateLimited
+from integrations.errors import CredentialsRejected, IntegrationError, RateLimited, Uncertain
 from integrations.payloads import identifier, mapping
 from integrations.retry_after import wait_of
 from integrations.vendor_message import shortened
@@ -30,8 +30,16 @@ class DatadogApi:
         return mapping(self.http.get("/api/v1/validate").json()).get("valid") is True
 
     def create_event(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Post an event and return what Datadog made of it."""
-        return dict(mapping(mapping(self.http.post("/api/v1/events", json=dict(event)).json()).get("event")))
+        """Post an event and return what Datadog made of it. Raises Uncertain where the answer names no event."""
+        response = self.http.post("/api/v1/events", json=dict(event))
+        made = dict(mapping(mapping(response.json()).get("event")))
+        if event_id(made) is None:
+            raise Uncertain(
+                f"Datadog answered {response.status_code} without an event. It may be in the stream.",
+                status_code=response.status_code,
+                may_have_reached=True,
+            )
+        return made
 
 
 def event_id(event: Mapping[str, Any]) -> str | None:
@@ -51,4 +59,5 @@ def error_for(response: "Response") -> IntegrationError | None:
     reset = response.headers.get("x-ratelimit-reset", "").strip()
     # Not a time, as elsewhere, and believed before Retry-After, as Datadog's own clients do.
     said = reset if _SECONDS.fullmatch(reset) else response.headers.get("retry-after")
-    return RateLimited(words, retry_after=wait_of(said, clock.now()), status_code=status)
+    wait = wait_of(said, clock.now(), date=response.headers.get("date"))
+    return RateLimited(words, retry_after=wait, status_code=status)

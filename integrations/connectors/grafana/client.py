@@ -6,7 +6,7 @@ https://grafana.com/docs/grafana/latest/developers/http_api/data_source, read 20
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from integrations.errors import Forbidden, IntegrationError, InvalidInput, NotFound, RateLimited, Unavailable
+from integrations.errors import Forbidden, IntegrationError, InvalidInput, NotFound, Permanent, RateLimited, Unavailable
 from integrations.http import path
 from integrations.payloads import identifier, items, mapping
 from integrations.retry_after import wait_of
@@ -52,7 +52,11 @@ class GrafanaApi:
     def _query(self, uid: str, query: Mapping[str, Any], start: str, end: str) -> Json:
         asked = {**query, "refId": REF, "datasource": {"uid": uid}}
         answer = self.http.post("/api/ds/query", json={"queries": [asked], "from": start, "to": end}).json()
-        return dict(mapping(mapping(mapping(answer).get("results")).get(REF)))
+        result = mapping(mapping(answer).get("results")).get(REF)
+        if not isinstance(result, dict):
+            # Not the same as nothing found, which has a result without frames.
+            raise Permanent("Grafana's answer to the query is not of the known form.")
+        return result
 
     def _uid_of(self, name: str) -> str | None:
         """Return the uid of a data source of that name, None where there is none or the token may not look."""

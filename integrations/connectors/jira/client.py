@@ -15,6 +15,7 @@ from integrations.errors import (
     IntegrationError,
     InvalidInput,
     NotFound,
+    Permanent,
     RateLimited,
     Unavailable,
 )
@@ -117,6 +118,9 @@ class JiraClient:
             answer = mapping(self.post("search", body=body))
             reached = start + len(items(answer.get("issues")))
             following = str(reached) if reached < int(answer.get("total") or 0) else None
+        if not isinstance(answer.get("issues"), list):
+            # Taken for "nothing found", it would have made again what is there.
+            raise Permanent("Jira's answer to the search is not of the known form.")
         return {"issues": _objects(answer.get("issues")), "next_page_token": following}
 
     def all_found(self, jql: str, fields: Sequence[str], expand: str = "") -> Iterator[Json]:

@@ -93,7 +93,8 @@ class ZendeskClient:
     def search(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """https://developer.zendesk.com/api-reference/ticketing/ticket-management/search/"""
         answer = self.call("GET", "/search", params=dict(params))
-        return answer if isinstance(answer, dict) else {}
+        found = _items(answer, "results")
+        return {**answer, "results": found}
 
     def users_found(self, **params: str) -> list[dict[str, Any]]:
         """https://developer.zendesk.com/api-reference/ticketing/users/users/#search-users"""
@@ -303,7 +304,10 @@ def _inner(answer: Any, name: str) -> dict[str, Any]:
 
 def _items(answer: Any, name: str) -> list[dict[str, Any]]:
     values = answer.get(name) if isinstance(answer, dict) else None
-    return [item for item in values if isinstance(item, dict)] if isinstance(values, list) else []
+    if not isinstance(values, list):
+        # Taken for "nothing found", it would have us make again what is there.
+        raise Permanent(f"Zendesk answered without '{name}'.")
+    return [item for item in values if isinstance(item, dict)]
 
 
 def _only(found: list[dict[str, Any]], what: str, text: str, better: str) -> int:

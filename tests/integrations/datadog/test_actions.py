@@ -113,6 +113,7 @@ def test_what_cannot_be_posted_is_refused_before_the_call(parameters: dict[str, 
         ("create_event__503", Unavailable, "503"),
         ("create_event__500", Unavailable, "Internal error"),
         ("create_event__cut_off", Uncertain, "may have had its effect"),
+        ("create_event__202__no_event", Uncertain, "without an event"),
     ],
 )
 def test_a_failure_has_its_class(answers: str, error: type[Exception], says: str) -> None:

@@ -10,6 +10,7 @@ from integrations.errors import (
     Forbidden,
     InvalidInput,
     NotFound,
+    Permanent,
     RateLimited,
     Unavailable,
 )
@@ -178,6 +179,7 @@ def test_what_cannot_be_asked_is_refused_before_the_call(parameters: dict[str, A
         ("query__401", CredentialsRejected, "Invalid API key"),
         ("query__403", Forbidden, "datasources:query"),
         ("query__502__web_page", Unavailable, "502"),
+        ("query__200__other_json", Permanent, "known form"),
     ],
 )
 def test_a_failure_has_its_class(answers: str, error: type[Exception], says: str) -> None:
