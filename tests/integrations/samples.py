@@ -5,15 +5,20 @@ from typing import Any
 _CARD = "5f3a1b2c3d4e5f6a7b8c9d0e"
 _LIST = "5f3a1b2c3d4e5f6a7b8c9d0f"
 _BOARD = "5f3a1b2c3d4e5f6a7b8c9d10"
+_PAGE = "4a1104cd-477e-80e1-8571-cfd10e923311"
+_DATABASE = "0ef104cd-477e-80e1-8571-cfd10e92339a"
+_SPREADSHEET = "1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms"
 
 CREDENTIALS: dict[str, dict[str, Any]] = {
     "compliance": {"url": "https://compliance.acme.example", "token": "cmp-token-12345678", "policy_set": "soc2"},
     "datadog": {"api_key": "0123456789abcdef0123456789abcdef"},
     "freshdesk": {"domain": "acme.freshdesk.com", "api_key": "abcdefghij1234567890"},
     "github": {"token": "ghp_0123456789abcdef0123456789abcdef0123"},
+    "google_sheets": {"access_token": "ya29.a0AfH6SMBx0123456789"},
     "grafana": {"url": "https://acme.grafana.net", "token": "glsa_0123456789abcdef"},
     "jira": {"site_url": "https://acme.atlassian.net", "email": "ops@acme.example", "api_token": "jira-token-12345678"},
     "monitoring": {"url": "https://monitoring.acme.example", "token": "mon-token-12345678"},
+    "notion": {"token": "ntn_0123456789abcdef0123456789abcdef"},
     "pagerduty": {
         "routing_key": "0123456789abcdef0123456789abcdef",
         "api_token": "pd-token-12345678",
@@ -29,10 +34,18 @@ CREDENTIALS: dict[str, dict[str, Any]] = {
     },
     "telegram": {"bot_token": "123456789:AAE-0123456789abcdef0123456789abcde"},
     "trello": {"api_key": "0123456789abcdef0123456789abcdef", "token": "ATTA0123456789abcdef"},
+    "twilio": {
+        "account_sid": "AC0123456789abcdef0123456789abcdef",
+        "auth_token": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+        "from_number": "+14155550100",
+    },
     "zendesk": {"subdomain": "acme", "email": "ops@acme.example", "api_token": "zd-token-12345678"},
 }
 
-CONFIG: dict[str, dict[str, Any]] = {"sendgrid": {"default_from": "ops@acme.example"}}
+CONFIG: dict[str, dict[str, Any]] = {
+    "google_sheets": {"default_spreadsheet": _SPREADSHEET, "default_sheet": "Tickets"},
+    "sendgrid": {"default_from": "ops@acme.example"},
+}
 
 PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
     "compliance": {"run_check": {"environment": "production"}},
@@ -58,6 +71,16 @@ PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
         "create_pull_request": {"repo": "acme/tools", "title": "Hi", "head": "fix", "base": "main"},
         "add_comment": {"repo": "acme/tools", "issue_number": 7, "body": "Seen"},
     },
+    "google_sheets": {
+        "append_row": {"values": ["Hi"]},
+        "update_row": {"row": 3, "values": ["Hi"]},
+        "find_row": {"column": "Ticket", "value": "42"},
+        "upsert_row": {"key": "Ticket", "values": {"Ticket": "42"}},
+        "read_range": {"range": "A1:C10"},
+        "create_sheet": {"title": "Later"},
+        "batch_update": {"data": [{"range": "A1", "values": [["Hi"]]}]},
+        "format_range": {"range": "A1:C1", "bold": True},
+    },
     "grafana": {"query": {"datasource": "main", "expr": "up"}},
     "jira": {
         "create_issue": {"project": "OPS", "issue_type": "Task", "summary": "Hi"},
@@ -67,6 +90,15 @@ PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
         "search_issues": {"jql": "project = OPS"},
     },
     "monitoring": {"register_environment": {"name": "staging"}, "send_metric": {"name": "seconds", "value": 7}},
+    "notion": {
+        "create_page": {"title": "Hi", "parent": _PAGE},
+        "update_page": {"page": _PAGE, "title": "Hi"},
+        "append_content": {"page": _PAGE, "content": "Seen"},
+        "create_database_entry": {"database": _DATABASE, "title": "Hi"},
+        "update_database_entry": {"page": _PAGE, "title": "Hi"},
+        "add_comment": {"page": _PAGE, "text": "Seen"},
+        "query_database": {"database": _DATABASE},
+    },
     "pagerduty": {
         "trigger_incident": {"summary": "It is broken"},
         "acknowledge_incident": {"dedup_key": "ticket-42"},
@@ -103,6 +135,7 @@ PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
         "create_list": {"name": "Later", "board": _BOARD},
         "create_board": {"name": "Ops"},
     },
+    "twilio": {"send_sms": {"to": "+14158675309", "message": "Hi"}},
     "zendesk": {
         "create_ticket": {
             "subject": "Hi",

@@ -76,6 +76,9 @@ class SheetsClient:
         """Return the rows of a range; what is empty at their end is left out by Google."""
         params = {"valueRenderOption": render, "dateTimeRenderOption": "SERIAL_NUMBER", "majorDimension": "ROWS"}
         answer = mapping(self.http.get(self.at(spreadsheet, "values", range_), params=params).json())
+        if "range" not in answer:
+            # An empty range has no values, but it says which range it is. Taken for one, this would append again.
+            raise Permanent("Google Sheets' answer is not of the known form.")
         return [row for row in items(answer.get("values")) if isinstance(row, list)]
 
     def header(self, spreadsheet: str, sheet: str) -> list[str]:
