@@ -20,6 +20,7 @@ from integrations import (
     oauth,
     registration,
     registry,
+    type_admin,
     usage,
 )
 from integrations.admin_forms import IntegrationForms
@@ -39,7 +40,7 @@ from supportops.tenancy.pages import Page, PagedAdmin
 from supportops.tenancy.roles import Permission
 from supportops.tenancy.templatetags.admin_parts import badge
 
-__all__ = ["IntegrationAdmin", "file_admin", "notification_admin"]
+__all__ = ["IntegrationAdmin", "file_admin", "notification_admin", "type_admin"]
 
 _FORM = "admin/integrations/integration/form.html"
 
@@ -63,7 +64,7 @@ class IntegrationAdmin(PagedAdmin):
 
     list_display: ClassVar = ["name", "shown_platform", "environment", "state", "health_state", "last_success"]
     list_filter: ClassVar = [PlatformFilter, "environment", "is_enabled"]
-    list_select_related: ClassVar = ["environment", "health"]
+    list_select_related: ClassVar = ["environment", "health", "organization"]
     search_fields: ClassVar = ["name"]
     actions: ClassVar = ["enable_selected", "disable_selected"]
     pages: ClassVar = (
@@ -81,7 +82,7 @@ class IntegrationAdmin(PagedAdmin):
     # --- the list -----------------------------------------------------------------------------------------------
     @admin.display(description="platform", ordering="platform")
     def shown_platform(self, row: Integration) -> str:
-        return _name_of(row.platform)
+        return _name_of(row.platform, row.organization.rules_version)
 
     @admin.display(description="state", ordering="is_enabled")
     def state(self, row: Integration) -> SafeString:
@@ -440,9 +441,9 @@ class IntegrationAdmin(PagedAdmin):
         return HttpResponseRedirect(self.address("changelist"))
 
 
-def _connector(key: str) -> type[BaseIntegration] | None:
+def _connector(key: str, version: int | None = None) -> type[BaseIntegration] | None:
     try:
-        return connector_of(key)
+        return connector_of(key, version)
     except registry.UnknownPlatform:
         return None
 
@@ -452,8 +453,8 @@ def _connectable() -> list[type[BaseIntegration]]:
     return [item for item in platforms().all() if not item.is_generic or item.scheme_names()]
 
 
-def _name_of(platform: str) -> str:
-    connector = _connector(platform)
+def _name_of(platform: str, version: int | None = None) -> str:
+    connector = _connector(platform, version)
     return connector.name if connector else f"{platform} (not installed)"
 
 

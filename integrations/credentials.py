@@ -16,7 +16,7 @@ _PLACE_VALUE = re.compile(r"[a-z][a-z0-9+.-]*://|(?:[a-z0-9-]+\.)+[a-z]{2,}(?::\
 # An address that cannot hold a secret: nothing but scheme, host and port.
 _PLAIN_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?/?", re.IGNORECASE)
 _NOTHING: Mapping[str, Any] = {}
-_TYPES: dict[str, type] = {"number": float, "boolean": bool}
+_TYPES: dict[str, Any] = {"number": int | float, "boolean": bool}
 
 
 # Models made from `secrets`, by connector.

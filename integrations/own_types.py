@@ -48,7 +48,7 @@ class OwnType(BaseIntegration):
     def given(self, data: BaseModel | None = None) -> dict[str, Any]:
         """Return the values of the type's parameters and an action's, by name."""
         models = [model for model in (self.credentials, data) if model is not None]
-        return {name: value for model in models for name, value in model.model_dump(mode="json").items()}
+        return {name: _whole(value) for model in models for name, value in model.model_dump(mode="json").items()}
 
     def sent(self, request: Request, values: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
         """Make a request with values in it and return its answer. Raises IntegrationError."""
@@ -184,6 +184,11 @@ def _handler(action: HttpAction) -> Callable[[OwnType, BaseModel], Result]:
         return Result(True, data=_kept(content, action.keep) if action.keep else content)
 
     return handle
+
+
+def _whole(value: Any) -> Any:
+    """A number that is whole is written without a point: 7 and not 7.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _content(response: Response) -> Any:

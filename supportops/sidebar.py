@@ -54,6 +54,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         ]
         groups.append(_group("History", history))
         own = [
+            ("Integration types", "extension", "admin:integrations_integrationtype_changelist"),
             ("Environments", "layers", "admin:tenancy_environment_changelist"),
             ("Variables", "data_object", "admin:rules_variable_changelist"),
             ("Files", "attach_file", "admin:integrations_storedfile_changelist"),

@@ -139,6 +139,7 @@ ADMIN_PAGES: dict[str, tuple[str | None, str | None, str | None, str | None]] = 
     "audit.AuditEntry": ("read", None, None, None),
     "integrations.Integration": ("read", "write", "write", "write"),
     "integrations.NotificationTarget": ("read", "admin", "admin", "admin"),
+    "integrations.IntegrationType": ("read", "write", "write", "write"),
     "integrations.StoredFile": ("read", "write", None, "write"),
     "rules.Rule": ("read", "write", "write", "write"),
     "rules.Run": ("read", None, None, None),

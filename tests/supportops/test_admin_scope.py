@@ -8,7 +8,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.urls import reverse
 
-from integrations.models import NotificationTarget, StoredFile
+from integrations.models import IntegrationType, NotificationTarget, StoredFile
 from rules.models import Variable
 from supportops.people.models import ApiToken
 from supportops.tenancy.models import Environment, Membership
@@ -42,10 +42,8 @@ def rows_of(history: History) -> list[Any]:
     """Return a row of every model that has a page."""
     with working_for(history.tenant.organization):
         entry = apps.get_model("audit", "AuditEntry").objects.first()
-        own = [
-            model.objects.first()
-            for model in (Membership, ApiToken, Environment, StoredFile, NotificationTarget, Variable)
-        ]
+        kept = (Membership, ApiToken, Environment, StoredFile, NotificationTarget, Variable, IntegrationType)
+        own = [model.objects.first() for model in kept]
     return [
         history.freshdesk,
         history.rule,

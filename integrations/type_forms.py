@@ -1,0 +1,266 @@
+"""The forms of integration types: what people type, as the document of integrations/type_documents.py, and back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.formsets import BaseFormSet
+from unfold.widgets import (
+    UnfoldAdminExpandableTextareaWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from integrations import registry
+from integrations.further_fields import HOW, FurtherField
+from integrations.lifecycle import Problem
+
+_KINDS = [(kind, kind) for kind in ("text", "password", "number", "boolean", "url", "select")]
+_METHODS = [(method, method) for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")]
+_SIGN_INS = [
+    ("none", "none"),
+    ("header", "a header"),
+    ("query", "a field of the query"),
+    ("basic", "user name and password (Basic)"),
+    ("bearer", "a bearer token"),
+    ("oauth", "OAuth client credentials"),
+]
+_EFFECTS = [
+    ("", "what the method says"),
+    ("reads", "reads"),
+    ("sets", "sets: repeating sets the same again"),
+    ("creates", "creates: repeating makes another"),
+]
+
+
+def _text(label: str = "", help_text: str = "", **more: Any) -> forms.CharField:
+    widget = UnfoldAdminTextInputWidget(attrs={"spellcheck": "false", "autocomplete": "off"})
+    return forms.CharField(required=False, label=label or None, help_text=help_text, widget=widget, **more)
+
+
+def _choice(choices: Sequence[tuple[str, str]], label: str = "", help_text: str = "") -> forms.ChoiceField:
+    return forms.ChoiceField(
+        required=False, choices=choices, label=label or None, help_text=help_text, widget=UnfoldAdminSelectWidget()
+    )
+
+
+class TypeForm(forms.Form):
+    """A type but for its parameters, sign-in and actions."""
+
+    name = _text(help_text="As people call it.")
+    key = _text(help_text="How rules name it; made from the name when left empty, and never changed.")
+    description = forms.CharField(required=False, widget=UnfoldAdminExpandableTextareaWidget(attrs={"rows": 2}))
+    module = _choice([], help_text="A plain module that does its work; without one, HTTP actions do.")
+    base_url = _text(
+        "Base URL", "Such as https://api.example.com/v1. A parameter may stand in it: https://{account}.example.com"
+    )
+    test_method = _choice([("", "no test"), *_METHODS], "Connection test", "A harmless request.")
+    test_path = _text("Path of the test", "Under the base URL, such as /me.")
+    forget_credentials = forms.BooleanField(
+        required=False,
+        label="Forget the stored credentials where they would go elsewhere",
+        widget=UnfoldBooleanWidget(),
+        help_text="Its integrations then wait for new ones.",
+    )
+
+    def __init__(self, data: Any = None, *, document: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data, prefix="type")
+        document = document or {}
+        module: Any = self.fields["module"]
+        known = [cls.key for cls in registry.plain_modules()]
+        present = [document["module"]] if document.get("module") and document["module"] not in known else []
+        module.choices = [("", "none"), *((key, key) for key in [*known, *present])]
+        box: Any = self.fields["forget_credentials"]
+        box.is_checkbox = True
+        if document:
+            del self.fields["key"]
+        else:
+            del self.fields["forget_credentials"]
+        self.test = document.get("test") or {}
+        self.initial = {
+            **{name: document.get(name, "") for name in ("name", "description", "module", "base_url")},
+            "test_method": self.test.get("method", "") if self.test else "",
+            "test_path": self.test.get("path", ""),
+        }
+
+    def values(self) -> dict[str, Any]:
+        """Return this part of the document."""
+        given = self.cleaned_data
+        wanted = {name: given[name] for name in ("name", "description", "module", "base_url")}
+        if given.get("key"):
+            wanted["key"] = given["key"]
+        method = given["test_method"]
+        wanted["test"] = {**self.test, "method": method, "path": given["test_path"]} if method else None
+        return wanted
+
+
+class SignInForm(forms.Form):
+    """How requests are signed in. Only what the kind asks for counts."""
+
+    kind = _choice(_SIGN_INS, "Signed in by")
+    name = _text("Name", "Of the header, or of the query's field.")
+    value = _text("Value", "Such as {token}; for a header or query what stands there, for a bearer token the token.")
+    username = _text("User name", "{username} unless given.")
+    password = _text("Password", "{password} unless given: a parameter, never the password itself.")
+    token_url = _text("Token URL", "Where OAuth gives tokens.")
+    client_id = _text("Client id", "{client_id} unless given.")
+    client_secret = _text("Client secret", "{client_secret} unless given.")
+    scope = _text("Scope")
+
+    _USED: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "header": ("name", "value"),
+        "query": ("name", "value"),
+        "basic": ("username", "password"),
+        "bearer": ("value",),
+        "oauth": ("token_url", "client_id", "client_secret", "scope"),
+    }
+
+    def __init__(self, data: Any = None, *, document: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data, prefix="sign")
+        self.initial = dict((document or {}).get("sign_in") or {"kind": "none"})
+
+    def values(self) -> dict[str, Any]:
+        """Return the sign-in; what its kind does not use is left out."""
+        kind = self.cleaned_data["kind"] or "none"
+        return {"kind": kind, **{name: self.cleaned_data[name] for name in self._USED.get(kind, ())}}
+
+
+class ParameterForm(forms.Form):
+    """One parameter; a row without a name is none."""
+
+    name = _text()
+    label = _text()
+    type = _choice(_KINDS)
+    description = _text()
+    default = _text()
+    choices = _text(help_text="For a select: a, b, c")
+    required = forms.BooleanField(required=False, initial=True, widget=UnfoldBooleanWidget())
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        box: Any = self.fields["required"]
+        box.is_checkbox = True
+
+    def clean_default(self) -> Any:
+        text, kind = self.cleaned_data["default"].strip(), self.data.get(self.add_prefix("type"), "text")
+        if not text:
+            return None
+        if kind == "boolean":
+            if text.lower() not in ("true", "false"):
+                raise ValidationError("true or false.")
+            return text.lower() == "true"
+        if kind == "number":
+            try:
+                return float(text) if "." in text else int(text)
+            except ValueError:
+                raise ValidationError(f"'{text[:40]}' is not a number.") from None
+        return text
+
+    def values(self) -> dict[str, Any]:
+        """Return the parameter."""
+        given = self.cleaned_data
+        choices = [item.strip() for item in given["choices"].split(",") if item.strip()]
+        texts = {name: given[name] for name in ("name", "label", "description")}
+        return {
+            **texts,
+            "type": given["type"] or "text",
+            "default": given["default"],
+            "choices": choices,
+            "required": given["required"],
+        }
+
+
+_ParameterFormSet = forms.formset_factory(ParameterForm, extra=2, can_delete=True, max_num=50)
+
+
+def parameter_forms(data: Any, parameters: Sequence[Mapping[str, Any]]) -> "BaseFormSet[ParameterForm]":
+    """Return the rows of parameters, and two empty ones."""
+    initial = [
+        {
+            **parameter,
+            "choices": ", ".join(parameter.get("choices", ())),
+            "default": _shown(parameter.get("default")),
+        }
+        for parameter in parameters
+    ]
+    made: BaseFormSet[ParameterForm] = _ParameterFormSet(data, initial=initial, prefix="parameters")
+    return made
+
+
+def parameters_of(rows: "BaseFormSet[ParameterForm]") -> list[dict[str, Any]]:
+    """Return the parameters of valid rows: those with a name that are not to be removed."""
+    kept = [row for row in rows.forms if not row.cleaned_data.get("DELETE") and row.cleaned_data.get("name")]
+    return [row.values() for row in kept]
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class ActionForm(forms.Form):
+    """An HTTP action but for its parameters. Values of parameters are written as {name}."""
+
+    name = _text(help_text="Lower case, such as create_customer.")
+    label = _text()
+    description = forms.CharField(required=False, widget=UnfoldAdminExpandableTextareaWidget(attrs={"rows": 2}))
+    method = _choice(_METHODS)
+    path = _text(help_text="Under the base URL, such as /customers/{customer}/notes.")
+    params = FurtherField(label="Query", help_text=HOW)
+    headers = FurtherField(label="Headers", help_text=HOW)
+    body = FurtherField(label="Body", help_text=f"{HOW} A whole {{name}} keeps the value's type.")
+    body_format = _choice([("json", "JSON"), ("form", "form")], "Body is sent as")
+    expected_status = _text("Expected status", "Such as 200, 201. Empty: every 2xx is a success.")
+    keep = FurtherField(label="Keep of the answer", help_text="One to a line: name = dotted.path.0. Empty: all of it.")
+    effect = _choice(_EFFECTS, help_text="Decides whether a call that was cut off is repeated.")
+    idempotency_header = _text("Idempotency header", "One that takes a key of ours, where the platform has one.")
+
+    _TEXTS: ClassVar = ("name", "label", "description", "path", "idempotency_header")
+
+    def __init__(self, data: Any = None, *, action: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data, prefix="action")
+        action = action or {"method": "POST"}
+        self.initial = {
+            **action,
+            "expected_status": ", ".join(str(status) for status in action.get("expected_status", ())),
+        }
+
+    def clean_expected_status(self) -> list[int]:
+        parts = [part.strip() for part in self.cleaned_data["expected_status"].split(",") if part.strip()]
+        if not all(part.isdecimal() for part in parts):
+            raise ValidationError("Numbers, with commas between them.")
+        return [int(part) for part in parts]
+
+    def values(self) -> dict[str, Any]:
+        """Return this part of the action."""
+        given = self.cleaned_data
+        texts = {name: given[name] for name in self._TEXTS}
+        lines = {
+            name: {key: _line(value) for key, value in given[name].items()} for name in ("params", "headers", "keep")
+        }
+        return {
+            **texts,
+            **lines,
+            "method": given["method"] or "POST",
+            "body": given["body"] or None,
+            "body_format": given["body_format"] or "json",
+            "expected_status": given["expected_status"],
+            "effect": given["effect"] or None,
+        }
+
+
+def _line(value: Any) -> str:
+    return value if isinstance(value, str) else _shown(value)
+
+
+def show(problems: Sequence[Problem], form: forms.Form, at: str = "") -> list[str]:
+    """Show problems at the fields of `form` that they name (below `at`), and return the others as sentences."""
+    others = []
+    for problem in problems:
+        name = problem.attr.removeprefix(at).lstrip(".")
+        if name in form.fields:
+            form.add_error(name, problem.detail)
+        else:
+            others.append(f"{name}: {problem.detail}" if name else problem.detail)
+    return others
