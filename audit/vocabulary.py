@@ -56,6 +56,7 @@ _actions: dict[str, str] = {
     "integration.handshake_discarded": "A signing secret that somebody had sent was discarded.",
     "integration.authorized": "A platform granted access by OAuth.",
     "integration.webhook_registered": "A webhook was registered at the platform.",
+    "integration.reconciled": "Events were found that no webhook had told of.",
     "integration.needs_attention": "A platform rejected an integration's credentials.",
     # rules and what came of them
     "rule.created": "A rule was created.",

@@ -68,6 +68,9 @@ class IntegrationSerializer(serializers.Serializer[Any]):
     config = serializers.DictField(required=False)
     environment = serializers.CharField(required=False, allow_null=True, max_length=63)
     enabled = serializers.BooleanField(required=False)
+    reconcile = serializers.BooleanField(
+        required=False, help_text="Look for what changed there without a webhook of it reaching us."
+    )
     credentials_set = serializers.ListField(child=serializers.CharField(), read_only=True)
     status = serializers.CharField(read_only=True)
     webhook = WebhookSerializer(read_only=True, allow_null=True)
@@ -165,6 +168,7 @@ def integration_as_dict(row: Integration, endpoint: Endpoint | None, secret: New
         "config": row.config,
         "environment": row.environment.name if row.environment else None,
         "enabled": row.is_enabled,
+        "reconcile": row.is_reconciled,
         "credentials_set": row.credentials_set,
         "status": health.status_of(row.health).value,
         "webhook": webhook,
@@ -226,6 +230,7 @@ class IntegrationViewSet(OrganizationViewSet):
                 environment=given.get("environment"),
                 clear_environment="environment" in given and given["environment"] is None,
                 is_enabled=given.get("enabled"),
+                reconcile=given.get("reconcile"),
                 webhook=_wishes(given["webhook"]) if "webhook" in given else None,
             )
         )

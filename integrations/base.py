@@ -197,7 +197,8 @@ class BaseIntegration:
         """Return events for what changed at the platform in between, oldest first. Raises IntegrationError.
 
         For polled events, and for finding what was missed while no webhook reached us: an event whose delivery came
-        is recognised by its `key`, or by its object and `updated_at`.
+        is recognised by its `key`, or by its object and `updated_at`. Where `self.call.action` is "poll_events", only
+        the `polled_events` are asked for.
         """
         raise Permanent(f"{self.name} has no way to list what changed.")
 

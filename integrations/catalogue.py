@@ -23,6 +23,7 @@ def describe(connector: type[BaseIntegration]) -> dict[str, Any]:
         "generic": connector.is_generic,
         "credentials": credentials_model(connector).model_json_schema(),
         "config": connector.Config.model_json_schema(),
+        "reconciles": connector.can("list_changes"),
         "oauth": {"scopes": list(connector.oauth.scopes)} if connector.oauth is not None else None,
         "actions": [_action(spec) for spec in connector.all_actions()],
         "events": [

@@ -101,6 +101,7 @@ def change(
     environment: str | None = None,
     clear_environment: bool = False,
     is_enabled: bool | None = None,
+    reconcile: bool | None = None,
     webhook: WebhookWishes | None = None,
 ) -> Integration:
     """Change what is given. Credentials merge with the stored ones; a new place asks for all secrets again.
@@ -122,6 +123,12 @@ def change(
     if is_enabled is not None and is_enabled != row.is_enabled:
         changes["enabled"] = is_enabled
         row.is_enabled = is_enabled
+    if reconcile is not None and reconcile != row.is_reconciled:
+        if reconcile and not connector.can("list_changes"):
+            detail = f"{connector.name} has no way to list what changed."
+            raise Refused([Problem("reconcile", "not_supported", detail)])
+        changes["reconcile"] = reconcile
+        row.is_reconciled = reconcile
     if credentials is not None:
         put_credentials(row, _merged(connector, row, credentials))
         changes["credentials"] = sorted(credentials)
@@ -131,6 +138,8 @@ def change(
     with transaction.atomic():
         with unless_taken(_taken(row.name)):
             row.save()
+        if "reconcile" in changes:
+            IntegrationHealth.objects.filter(integration=row).update(next_changes_at=clock.now())
         if credentials is not None:
             health.new_credentials(row.pk)
         if webhook is not None:

@@ -58,6 +58,8 @@ class Integration(OrganizationOwned):
     environment = LinkWithin(Environment, on_delete=models.PROTECT, null=True, blank=True)
     config = models.JSONField(default=dict, blank=True)
     is_enabled = models.BooleanField(default=True)
+    # What changed at the platform without a webhook of it reaching us is looked for.
+    is_reconciled = models.BooleanField(default=False, db_default=False)
     credentials = SealedField(label="integration.credentials")
     # Names of the credential fields that are set; values stand nowhere in the open.
     credentials_set = models.JSONField(default=list, editable=False)
@@ -98,6 +100,9 @@ class IntegrationHealth(OrganizationOwned):
     # When it is looked after again by itself, and how many of these looks have failed in a row.
     next_check_at = models.DateTimeField(default=clock.now, db_index=True)
     failed_checks = models.PositiveSmallIntegerField(default=0)
+    # Up to when the platform was asked what changed there, and when it is asked again; null: it is not.
+    changes_until = models.DateTimeField(null=True)
+    next_changes_at = models.DateTimeField(null=True, default=clock.now, db_index=True)
     # Since when people have been told that it does not work; they are told once more when it does again.
     broken_since = models.DateTimeField(null=True)
 

@@ -71,6 +71,7 @@ ROUTES: dict[str, str] = {
     "POST /api/integrations/{pk}/oauth/start/": "write",
     # guarded by a one-time state, and by the session of the person who comes back
     "GET /api/oauth/callback/": "public",
+    "POST /api/integrations/{pk}/reconcile/": "execute",
     "POST /api/integrations/{pk}/register-webhook/": "write",
     "POST /api/integrations/{pk}/rotate-secret/": "write",
     "POST /api/integrations/{pk}/handshake/": "write",

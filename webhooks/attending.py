@@ -4,13 +4,14 @@ import structlog
 from django.db import DatabaseError, connection
 
 from integrations import attention, notices
+from webhooks import reconciling
 
 log = structlog.get_logger()
 
 
 def attend_once() -> None:
     """Do one round. A part that fails is logged and does not keep the others from being done."""
-    for part in (attention.check_due, notices.send_due):
+    for part in (attention.check_due, reconciling.reconcile_due, notices.send_due):
         try:
             part()
         except DatabaseError as error:

@@ -1,9 +1,14 @@
 """Long work of this app."""
 
+from datetime import datetime
 from typing import Any
 
-from supportops.jobs.kinds import JobSteps, Progress, job
+from integrations.errors import IntegrationError
+from integrations.models import Integration
+from supportops import clock
+from supportops.jobs.kinds import JobFailed, JobSteps, Progress, job
 from webhooks.dead_letters import retried
+from webhooks.reconciling import look_between
 
 
 @job("dead_letters.retry")
@@ -14,3 +19,17 @@ def retry_dead_letters(parameters: dict[str, Any], cursor: Any) -> JobSteps:
         done, retries = done + looked_at, retries + count
         yield Progress(done=done, cursor={"after": last_id, "done": done, "retries": retries})
     return {"retried": retries}
+
+
+@job("integrations.reconcile", atomic=False)
+def reconcile(parameters: dict[str, Any], cursor: Any) -> JobSteps:
+    """Ask a platform what changed since a time, and plan what nobody had told us."""
+    row = Integration.objects.select_related("health", "environment").filter(pk=parameters["integration"]).first()
+    if row is None:
+        raise JobFailed("The integration is gone.")
+    try:
+        found = look_between(row, datetime.fromisoformat(parameters["since"]), clock.now())
+    except IntegrationError as error:
+        raise JobFailed(error.message) from None
+    yield Progress(done=1)
+    return {"listed": found.listed, "planned": found.planned}

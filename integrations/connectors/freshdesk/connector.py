@@ -69,6 +69,8 @@ class Freshdesk(BaseIntegration):
     schemes = {"shared_secret": SharedSecretHeader(header="X-SupportOps-Token"), "hmac": StandardWebhooks()}
     signature = schemes["shared_secret"]
     hint_schemes = frozenset({"shared_secret"})
+    # Automations know tickets alone.
+    polled_events = frozenset({"contact_created", "contact_updated"})
 
     actions = [
         ActionSpec(
@@ -173,12 +175,18 @@ class Freshdesk(BaseIntegration):
         enriched.key = ":".join((event.type, enriched.external_id, str(current.get("updated_at")), said))
         return enriched
 
-    def contact_events_since(self, since: datetime) -> list[Event]:
-        """Return the contacts made or changed at or after `since` as events, since no webhook tells of them.
+    def list_changes(self, since: datetime, until: datetime) -> list[Event]:
+        """Contacts and tickets made or changed in between, by `_updated_since` and `updated_since`.
 
-        The next poll begins at the newest `updated_at` among them; what is told twice has the same key.
+        What is told of a ticket is that it was made, or that it was changed: which change it was nobody can say later.
         """
-        return [events.polled_contact_event(contact, since) for contact in self.client.contacts_updated_since(since)]
+        contacts = self.client.contacts_updated_since(since)
+        found = [events.polled_contact_event(contact, since) for contact in contacts]
+        if self.call.action != "poll_events":
+            tickets = self.client.tickets_updated_since(since, include="requester,stats,description")
+            found += [events.listed_ticket_event(ticket, since) for ticket in tickets]
+        moments = [(event.updated_at, event) for event in found if event.updated_at is not None]
+        return [event for at, event in sorted(moments, key=lambda pair: pair[0]) if at < until]
 
     # --- signing in ------------------------------------------------------------------------------------------
     def authorize(self, http: "PlatformClient") -> None:

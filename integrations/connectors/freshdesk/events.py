@@ -148,6 +148,13 @@ def polled_contact_event(contact: Mapping[str, Any], since: datetime) -> Event:
     return contact_event("contact_created" if is_new else "contact_updated", contact)
 
 
+def listed_ticket_event(ticket: Mapping[str, Any], since: datetime) -> Event:
+    """Return what a ticket found by `updated_since` means: made since then, or only changed."""
+    created = moment(ticket.get("created_at"))
+    kind = "ticket_created" if created is not None and created >= since else "ticket_updated"
+    return ticket_event(kind, ticket)
+
+
 def normalised(ticket: Mapping[str, Any], status_names: Mapping[int, str] | None = None) -> dict[str, Any]:
     """Return a ticket with numeric codes and ids, and each code's name beside it (``priority_name``)."""
     fields = _with_numbers(ticket)

@@ -6,6 +6,7 @@ https://developer.atlassian.com/cloud/trello/rest, read 2026-11.
 import random
 import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from integrations.connectors.trello.schemas import is_id
@@ -27,6 +28,7 @@ Json = dict[str, Any]
 CARD_FIELDS = "name,idBoard,idList,idLabels,idMembers,shortLink,shortUrl,url,closed,due,desc"
 # A window is 10 s long, and Trello does not say when it began.
 WINDOW = 10.0
+_PER_PAGE, _MAX_PAGES = 1000, 20
 # Markdown's way of a line that is not shown: a link definition that nothing refers to.
 _MARK = re.compile(r"^\[//\]: # \(so:([A-Za-z0-9-]{1,36})\)\s*$", re.MULTILINE)
 _DEAD_CREDENTIALS = re.compile(r"invalid (app )?(key|token)|expired token|token not found|app not found", re.IGNORECASE)
@@ -67,6 +69,21 @@ class TrelloApi:
 
     def remove_webhook(self, webhook_id: str) -> None:
         self.http.delete(path("webhooks", webhook_id), expected={404})
+
+    def actions(self, board_id: str, since: datetime, until: datetime) -> list[Json]:
+        """What was done on a board in between, newest first.
+
+        https://developer.atlassian.com/cloud/trello/rest/api-group-boards/#api-boards-boardid-actions-get
+        """
+        found: list[Json] = []
+        before = _instant(until)
+        for _ in range(_MAX_PAGES):
+            page = self.get("boards", board_id, "actions", since=_instant(since), before=before, limit=_PER_PAGE)
+            found += page
+            if len(page) < _PER_PAGE:
+                return found
+            before = str(page[-1]["id"])
+        raise InvalidInput(f"More than {_MAX_PAGES * _PER_PAGE} things were done on a board: look at a shorter time.")
 
     # --- names into ids --------------------------------------------------------------------------------------
     def board_id(self, board: str) -> str:
@@ -128,6 +145,10 @@ class TrelloApi:
         if parts not in self._found:
             self._found[parts] = self.get(*parts, **params)
         return self._found[parts]
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 def mark(key: str) -> str:

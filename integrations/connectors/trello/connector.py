@@ -420,6 +420,14 @@ class Trello(BaseIntegration):
                 self.api.wake_webhook(ids[-1])
         return Registration(tuple(ids))
 
+    def list_changes(self, since: datetime, until: datetime) -> list[Event]:
+        """The actions of the boards, which are what webhooks tell, under the same ids."""
+        board = self.config.default_board
+        boards = [self.api.board_id(board)] if board else [str(item["id"]) for item in self.api.boards()]
+        found = [action for board_id in boards for action in self.api.actions(board_id, since, until)]
+        found.sort(key=lambda action: str(action.get("date")))
+        return [event for action in found for event in events.events_of({"action": action})]
+
     def unregister_webhook(self, known: Registration) -> None:
         for webhook_id in known.ids:
             self.api.remove_webhook(webhook_id)

@@ -198,6 +198,17 @@ def _ticket_event(
     )
 
 
+def exported_ticket_event(ticket: Mapping[str, Any], since: datetime) -> Event:
+    """Return what a ticket of the incremental export means: made since then, or only changed."""
+    fields = ticket_fields(ticket)
+    created = moment(fields.get("created_at"))
+    kind = "ticket.created" if created is not None and created >= since else "ticket.updated"
+    event = _ticket_event(kind, fields, {"requester": {**_NOBODY, "id": fields.get("requester_id")}})
+    event.occurred_at = created if kind == "ticket.created" else event.updated_at
+    event.marker = markers.key_of(fields.get("external_id") or "") if kind == "ticket.created" else None
+    return event
+
+
 def _from_trigger(body: Mapping[str, Any]) -> list[Event]:
     """The body of a trigger's webhook: ``event`` (or ``type``), and the ticket's fields in `ticket` or beside it."""
     kind = body.get("event") or body.get("type")

@@ -9,7 +9,7 @@ from integrations import markers
 from integrations.connectors.freshdesk.connector import Freshdesk
 from integrations.connectors.freshdesk.events import triggered
 from integrations.errors import NotFound
-from integrations.specs import Event
+from integrations.specs import Call, Event
 from tests.integrations import recorded
 from tests.integrations.recorded import FakePlatform
 
@@ -282,7 +282,8 @@ def test_only_freshdesk_hosts_count_as_accounts() -> None:
 def test_contacts_are_polled() -> None:
     since = datetime(2026, 11, 20, 9, tzinfo=UTC)
     with FakePlatform.of("freshdesk", "poll_contacts__200") as platform:
-        polled = platform.connect(Freshdesk, CREDENTIALS).contact_events_since(since)
+        connector = platform.connect(Freshdesk, CREDENTIALS, call=Call(action="poll_events"))
+        polled = connector.list_changes(since, datetime(2026, 11, 21, tzinfo=UTC))
     assert [(event.type, event.external_id) for event in polled] == [
         ("contact_created", "43004412765"),
         ("contact_updated", "43004400001"),

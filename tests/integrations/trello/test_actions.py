@@ -1,6 +1,7 @@
 """What Trello is asked for, and what its answers mean."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -426,3 +427,12 @@ def test_an_address_that_trello_cannot_reach_is_said() -> None:
     with FakePlatform.of("trello", "register_webhook__400") as trello, pytest.raises(InvalidInput) as caught:
         trello.connect(Trello, CREDENTIALS, {"default_board": BOARD}).register_webhook(TARGET, None)
     assert "did not return 200" in caught.value.message and CREDENTIALS["token"] not in caught.value.message
+
+
+def test_what_was_done_on_a_board_is_what_webhooks_tell() -> None:
+    """https://developer.atlassian.com/cloud/trello/rest/api-group-boards/#api-boards-boardid-actions-get"""
+    since, until = datetime(2020, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
+    with FakePlatform.of("trello", "list_changes__200") as trello:
+        listed = trello.connect(Trello, CREDENTIALS, {"default_board": BOARD}).list_changes(since, until)
+    told = recorded.handle(Trello, recorded.request("trello", "card.moved"))
+    assert [(event.type, event.key) for event in listed] == [(event.type, event.key) for event in told] != []

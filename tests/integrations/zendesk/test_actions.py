@@ -1,6 +1,7 @@
 """What we ask Zendesk to do: the requests that are made, and what becomes of its answers."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -657,3 +658,14 @@ def test_what_is_subscribed_to_comes_back_as_the_events_that_were_wanted() -> No
             told = {"current": "SOLVED", "previous": "OPEN", "comment": {"id": "2", "body": "x", "author": {"id": "3"}}}
             found = events.events_in({"type": subscription, "detail": detail, "event": told, "id": "e"})
             assert event in [one.type for one in found], (event, subscription, subject)
+
+
+# --- what changed ---------------------------------------------------------------------------------------------
+def test_changes_are_listed_by_the_incremental_export() -> None:
+    """https://developer.zendesk.com/api-reference/ticketing/ticket-management/incremental_exports/"""
+    since, until = datetime(2025, 11, 21, 8, tzinfo=UTC), datetime(2025, 11, 21, 9, tzinfo=UTC)
+    with FakePlatform.of("zendesk", "list_changes__200") as platform:
+        found = platform.connect(Zendesk, API_TOKEN).list_changes(since, until)
+    assert [(event.type, event.external_id) for event in found] == [("ticket.updated", "1"), ("ticket.created", "2")]
+    assert found[0].updated_at == datetime(2025, 11, 21, 8, 5, tzinfo=UTC)
+    assert found[0].payload["ticket"]["status"] == "open" and found[0].payload["requester"]["id"] == 5
