@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 from django.db import connection, models
+from django.db.models.expressions import DatabaseDefault
 
 from supportops import odd_json
 from supportops.fields import JsonBytesField
@@ -82,8 +83,11 @@ def write_rows(rows: Collection[models.Model], fields: Sequence[str]) -> None:
 
 def _names(model: type[models.Model], rows: Collection[Row]) -> tuple[str, ...]:
     first = next(iter(rows))
-    # An instance also holds what is no column.
-    return tuple(f.attname for f in model._meta.concrete_fields if f.attname in first) if _STATE in first else (*first,)
+    if _STATE not in first:
+        return (*first,)
+    # An instance also holds what is no column, and what only the database will know.
+    columns = (one.attname for one in model._meta.concrete_fields)
+    return tuple(name for name in columns if name in first and not isinstance(first[name], DatabaseDefault))
 
 
 _STATE = "_state"
@@ -142,7 +146,9 @@ def _insertion(
 ) -> _Statement:
     """Return the statement for rows of a form; `changes` is "" for all that a row names, None for nothing."""
     fields = _fields(model)
-    defaults = [one for name, one in fields.items() if name not in names and name not in common]
+    # What the database itself knows a default for is left to it.
+    left = [one for name, one in fields.items() if name not in names and name not in common]
+    defaults = [one for one in left if one.has_default() or not one.has_db_default()]
     shared = [*(fields[name] for name in common), *defaults]
     columns = [*(fields[name] for name in names), *shared]
     sql = f"INSERT INTO {_quoted(model._meta.db_table)} ({', '.join(map(_column, columns))}) "

@@ -45,7 +45,7 @@ from supportops.bulk import write_rows
 from supportops.tenancy.scope import working_for
 from webhooks.giving_way import RECEIPTS
 from webhooks.models import Delivery, DeliveryStatus
-from webhooks.reading import events_of
+from webhooks.reading import claimed_deliveries, events_of
 
 log = structlog.get_logger()
 
@@ -90,9 +90,7 @@ class DeliverySource:
     def _process(
         self, organization_id: uuid.UUID, ids: dict[uuid.UUID, int], performer: StepSource | None
     ) -> list[Job]:
-        # In the order of receipt, which becomes the order of runs with one key.
-        rows = Delivery.objects.select_related("body", "integration__environment", "endpoint").filter(pk__in=ids)
-        parsed = [_parsed(row) for row in rows.order_by("pk") if row.fence == ids[row.pk]]
+        parsed = [_parsed(delivery) for delivery in claimed_deliveries(ids)]
         hints = [item for item in parsed if item.is_hint and item.events and item.error is None]
         taken = settle([item for item in parsed if item not in hints], len(ids) if performer is not None else 0)
         jobs = [job for takings in taken for job in performer.planned(takings)] if performer is not None else []

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,12 +12,30 @@ from integrations.connecting import bare, connect
 from integrations.credentials import open_credentials, secret_values
 from integrations.endpoints import address_of
 from integrations.errors import CODE_OF_OTHERS_RAISES, IntegrationError, Permanent, told
+from integrations.models import Endpoint, Integration
 from integrations.specs import Event, WebhookRequest
 from supportops import odd_json
-from webhooks.models import Delivery
+from supportops.reading import rows_by_id
+from webhooks.models import Delivery, DeliveryBody
 from webhooks.receiving import parse
 
 _TEXTS = ("external_id", "key", "actor_id", "marker")
+
+
+def claimed_deliveries(fences: Mapping[uuid.UUID, int]) -> list[Delivery]:
+    """Return the deliveries that still have these fences, with body, integration and endpoint, in the order of receipt,
+    which becomes the order of runs with one key."""
+    rows = [row for row in rows_by_id(Delivery, "id", fences, order_by=["id"]) if row.fence == fences[row.pk]]
+    bodies = {body.delivery_id: body for body in rows_by_id(DeliveryBody, "delivery_id", [row.pk for row in rows])}
+    # Many deliveries share a few of these.
+    named = {row.integration_id for row in rows if row.integration_id}
+    integrations = Integration.objects.select_related("environment").in_bulk(named)
+    endpoints = {row.pk: row for row in Endpoint.objects.filter(pk__in={r.endpoint_id for r in rows if r.endpoint_id})}
+    for row in rows:
+        row.integration, row.endpoint = integrations.get(row.integration_id), endpoints.get(row.endpoint_id)
+        if row.pk in bodies:
+            row.body = bodies[row.pk]
+    return rows
 
 
 def events_of(delivery: Delivery, connector: type[BaseIntegration]) -> list[Event]:
