@@ -46,10 +46,12 @@ class Sink(asyncio.Protocol):
                 {"count": kind.count, "first_at": kind.first_at, "last_at": kind.last_at, "different": len(kind.texts)}
             ).encode()
         else:
-            kind.count += 1
-            kind.last_at = time.time()
-            kind.first_at = kind.first_at or kind.last_at
-            kind.texts.add(str(json.loads(body).get("text")) if body[:1] == b"{" else body.decode())
+            # Other calls are the product's own: it looks after its integrations by itself.
+            if b"chat.postMessage" in head.partition(b"\r\n")[0]:
+                kind.count += 1
+                kind.last_at = time.time()
+                kind.first_at = kind.first_at or kind.last_at
+                kind.texts.add(str(json.loads(body).get("text")) if body[:1] == b"{" else body.decode())
             content = b'{"ok":true,"ts":"1763719200.000100","channel":"C0BENCH001"}'
         length = str(len(content)).encode()
         self._transport.write(
