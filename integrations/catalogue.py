@@ -21,6 +21,7 @@ def describe(connector: type[BaseIntegration]) -> dict[str, Any]:
         "description": connector.description,
         "version": connector.version,
         "generic": connector.is_generic,
+        "own": connector.is_own,
         "credentials": credentials_model(connector).model_json_schema(),
         "config": connector.Config.model_json_schema(),
         "reconciles": connector.can("list_changes"),

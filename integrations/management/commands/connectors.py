@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from integrations import registry
+from integrations.connector_pages import pages_of_built_in
 from integrations.quality import Quality, quality_of
 
 
@@ -19,8 +20,12 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="as JSON")
         parser.add_argument("--strict", action="store_true", help="end with an error where something is missing")
         parser.add_argument("--tests", type=Path, help="folder with recorded traffic, by key")
+        parser.add_argument("--docs", type=Path, help="write a page for each connector that ships into this folder")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["docs"]:
+            self._write_pages(options["docs"])
+            return
         try:
             connectors = [registry.get(key) for key in options["keys"]] or registry.all_connectors()
         except registry.UnknownPlatform as error:
@@ -35,6 +40,16 @@ class Command(BaseCommand):
         incomplete = [item.key for item in found if item.missing()]
         if options["strict"] and (incomplete or problems):
             raise CommandError(f"Something is missing: {', '.join(incomplete) or '; '.join(problems)}")
+
+    def _write_pages(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        pages = pages_of_built_in()
+        for path in folder.glob("*.md"):
+            if path.name not in pages:
+                path.unlink()
+        for name, text in pages.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        self.stdout.write(f"{len(pages)} pages are written to {folder}.")
 
     def _print(self, found: list[Quality], problems: list[str]) -> None:
         row = "{:<16} {:<6} {:<7} {:<10} {:<10}"
