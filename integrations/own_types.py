@@ -19,7 +19,7 @@ from integrations.parameters import Parameters
 from integrations.plain_modules import PlainModule
 from integrations.specs import ActionSpec, Effect, Result, SecretSpec, Token
 from integrations.type_documents import HttpAction, Parameter, Request, TypeDocument
-from integrations.type_templates import json_of, names_in, path_of, texts_of
+from integrations.type_templates import json_of, path_of, texts_of
 
 
 class _Parameters(Parameters):
@@ -148,7 +148,7 @@ def _secret(parameter: Parameter, document: TypeDocument) -> SecretSpec:
         type=parameter.type,
         default=parameter.default,
         choices=tuple(parameter.choices),
-        is_place=parameter.name in names_in(document.base_url),
+        is_place=parameter.name in document.place_names,
     )
 
 

@@ -18,7 +18,9 @@ from integrations.type_templates import holds_expression, names_in
 KEY = r"^[a-z][a-z0-9_]{0,62}$"
 MOST_PARAMETERS, MOST_ACTIONS = 50, 100
 _HEADER = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$"
-_STATUSES = r"[1-5][0-9][0-9]"
+_PLACE = re.compile(
+    r"(?:^|_)(?:ur[il]|host|hostname|(?:sub)?domain|server|endpoint|address|site|port|proxy|region)(?:_|$)"
+)
 _EFFECTS = {"GET": Effect.READS, "HEAD": Effect.READS, "PUT": Effect.SETS, "DELETE": Effect.SETS}
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
@@ -253,6 +255,15 @@ class TypeDocument(_Document):
     def secret_names(self) -> set[str]:
         """Return the names of the parameters whose values are hidden."""
         return {parameter.name for parameter in self.parameters if parameter.type in ("password", "text")}
+
+    @property
+    def place_names(self) -> set[str]:
+        """Return the names of the parameters that decide where secrets are sent."""
+        if not self.module:
+            return set(names_in(self.base_url))
+        # A module's code decides: what is called or typed like an address counts as one.
+        shown = [parameter for parameter in self.parameters if parameter.type != "password"]
+        return {parameter.name for parameter in shown if parameter.type == "url" or _PLACE.search(parameter.name)}
 
 
 def problems_of(document: TypeDocument) -> Iterator[tuple[str, str, str]]:

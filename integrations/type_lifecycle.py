@@ -138,7 +138,8 @@ def _moved_part(before: TypeDocument, after: TypeDocument) -> str:
         return "module"
     kept = {parameter.name for parameter in after.parameters}
     shown = (before.secret_names & kept) - after.secret_names
-    return "parameters" if shown else ""
+    unbound = (before.place_names & kept) - after.place_names
+    return "parameters" if shown or unbound else ""
 
 
 def _forget_secrets(integration: Integration, before: TypeDocument) -> None:

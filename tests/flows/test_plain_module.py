@@ -186,3 +186,46 @@ print(fetched())
     )
     assert printed[0] == "200" and "connections_to_127.0.0.1" in printed[1], printed
     assert server.connections == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_integration_type_describes_its_credentials(warehouse: Any, world: World) -> None:
+    api = world.ada.api
+    free = connected(api)
+    described = {
+        "name": "Warehouse",
+        "parameters": [
+            {"name": "token", "type": "password", "label": "Token"},
+            {"name": "floor", "type": "select", "choices": ["1", "2"], "required": False},
+            {"name": "server_url", "type": "url", "required": False},
+        ],
+    }
+    made = api.post("/api/integration-types/", described, format="json")
+    assert made.status_code == 201, made.content
+    assert (made.json()["key"], made.json()["module"]) == ("warehouse", "warehouse")
+    shown = api.get("/api/platforms/warehouse/").json()
+    assert shown["credentials"]["required"] == ["token"] and len(shown["actions"]) == 5
+    assert world.bo.api.get("/api/platforms/warehouse/").json()["credentials"]["additionalProperties"] is True
+
+    body = {"platform": "warehouse", "name": "Described", "credentials": {"token": "a-right-token", "other": 1}}
+    refused = api.post("/api/integrations/", body, format="json")
+    assert [error["attr"] for error in refused.json()["errors"]] == ["credentials.other"]
+    body["credentials"] = {"token": "a-right-token", "floor": "2"}
+    second = api.post("/api/integrations/", body, format="json").json()
+    assert api.post(f"/api/integrations/{second['id']}/test").json()["success"] is True
+    moved = {"credentials": {"server_url": "https://elsewhere.example"}}
+    refused = api.patch(f"/api/integrations/{second['id']}/", moved, format="json")
+    assert [error["code"] for error in refused.json()["errors"]] == ["credentials_required"]
+    # What was stored before fits no longer, and says so.
+    old = api.post(f"/api/integrations/{free['id']}/test").json()
+    assert old["success"] is False and "credentials url" in old["message"]
+
+    type_at = f"/api/integration-types/{made.json()['id']}"
+    tried = api.post(
+        f"{type_at}/try", {"action": "send", "parameters": {"to": "x"}, "integration": "Described"}, format="json"
+    )
+    assert tried.json()["data"]["to"] == "x", tried.content
+    both = api.patch(f"{type_at}/", {"base_url": "https://x.example.com"}, format="json")
+    assert both.json()["errors"][0]["code"] == "not_both"
+    assert api.delete(f"{type_at}/").status_code == 204
+    assert api.get("/api/platforms/warehouse/").json()["credentials"]["additionalProperties"] is True
