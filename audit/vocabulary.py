@@ -34,6 +34,9 @@ _actions: dict[str, str] = {
     "token.revoked": "An API token was revoked.",
     # secrets
     "keys.rotated": "Stored secrets were sealed under a newer key.",
+    "recipients.created": "A list of recipients was created.",
+    "recipients.changed": "A list of recipients was changed.",
+    "recipients.deleted": "A list of recipients was deleted.",
     "variable.created": "A variable was created.",
     "variable.changed": "A variable was changed.",
     "variable.deleted": "A variable was deleted.",

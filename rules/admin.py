@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from integrations import usage
-from rules import authoring, interventions, run_admin, variable_admin
+from rules import authoring, interventions, recipient_admin, run_admin, variable_admin
 from rules.catalogue import OrganizationCatalogue
 from rules.checking import check, subjects_of
 from rules.compiled import CompiledRule, compile_rule, compiled_version
@@ -32,7 +32,7 @@ from supportops.tenancy.pages import Page, PagedAdmin
 from supportops.tenancy.roles import Permission
 from supportops.tenancy.templatetags.admin_parts import badge
 
-__all__ = ["RuleAdmin", "run_admin", "variable_admin"]
+__all__ = ["RuleAdmin", "recipient_admin", "run_admin", "variable_admin"]
 
 _FORM = "admin/rules/rule/form.html"
 # How many versions one page compares; older ones are in the API.

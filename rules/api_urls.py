@@ -2,6 +2,7 @@
 
 from rules.api import RuleViewSet, UnsavedBacktestView, UnsavedTrialView
 from rules.api_exchange import RuleExportView, RuleImportView
+from rules.api_recipients import RecipientListViewSet
 from rules.api_runs import RunViewSet
 from rules.api_variables import VariableViewSet
 from supportops.api.routers import Router, address
@@ -9,6 +10,7 @@ from supportops.api.routers import Router, address
 router = Router()
 router.register("rules", RuleViewSet, basename="rule")
 router.register("runs", RunViewSet, basename="run")
+router.register("recipients", RecipientListViewSet, basename="recipients")
 router.register("variables", VariableViewSet, basename="variable")
 
 urlpatterns = [

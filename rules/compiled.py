@@ -18,7 +18,7 @@ from django.db.models import F
 from integrations import registry
 from integrations.models import Integration
 from integrations.specs import EventSpec
-from rules import variables
+from rules import recipients, variables
 from rules.checking import schema_of, subject_of
 from rules.conditions import compile_conditions
 from rules.document import RuleDocument
@@ -47,6 +47,8 @@ class CompiledStep:
     timeout: float
     optional: bool
     strict: bool
+    # Whether they look at `recipients`.
+    names_recipients: bool = False
     # Which variables its condition and parameters name; None: it does not look at `env`.
     variables: frozenset[str] | None = None
     # Those that its parameters name, which are sent somewhere.
@@ -155,6 +157,7 @@ def compile_rule(rule_id: uuid.UUID, version_id: uuid.UUID, typed: dict[str, Any
             timeout=step.timeout,
             optional=step.optional,
             strict=step.strict,
+            names_recipients=recipients.are_named_in(step.parameters, step.condition_text),
             variables=variables.named_in(step.parameters, step.condition_text),
             sent_variables=variables.named_in(step.parameters) or frozenset(),
         )

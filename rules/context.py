@@ -20,6 +20,7 @@ def roots_for(
     inputs: Mapping[str, Any],
     steps: Mapping[str, Mapping[str, Any]],
     env: Mapping[str, Any] | None = None,
+    recipients: Mapping[str, Any] | None = None,
     integration: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the values of every root for one step of `run`."""
@@ -31,6 +32,7 @@ def roots_for(
         "steps": dict(steps),
         "env": dict(env or {}),
         "vars": {},
+        "recipients": dict(recipients or {}),
         "run": {"id": str(run.pk), "created_at": run.created_at.isoformat(), "cause": run.cause},
         "rule": {"id": str(run.rule_id), "name": rule_name},
         "organization": dict(organization),

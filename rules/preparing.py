@@ -32,6 +32,7 @@ from rules.expressions import ExpressionError
 from rules.material import Material, Takings, material_at_hand, read_material
 from rules.models import Step, StepStatus
 from rules.models.history import RUN_ENDED
+from rules.recipients import Recipients
 from rules.rendering import render
 from rules.retry import AwaitCredentials
 from rules.settling import Settlement
@@ -249,6 +250,7 @@ class _Batch:
         self._redactors: dict[uuid.UUID | None, Redactor] = {}
         self._secrets: dict[uuid.UUID, list[str]] = {}
         self._variables = Variables()
+        self._recipients = Recipients()
 
     def prepare(self, step: Step) -> Prepared:
         """Return the call of `step`. Raises a _Decision when there is none to make."""
@@ -288,6 +290,7 @@ class _Batch:
 
     # --- the parts, in order ----------------------------------------------------------------------------------
     def _roots(self, step: Step, rule: CompiledRule) -> dict[str, Any]:
+        names_recipients = rule.step(step.name).names_recipients
         event, at_hand = step.run.event, self._material
         return roots_for(
             step.run,
@@ -302,6 +305,7 @@ class _Batch:
             subjects=rule.subjects(event.platform, event.type) if event else (),
             inputs=at_hand.inputs.get(step.run_id, {}),
             steps=at_hand.earlier.get(step.run_id, {}),
+            recipients=self._recipients.root(step.run.environment) if names_recipients else None,
         )
 
     def _env(self, step: Step, compiled: CompiledStep) -> tuple[dict[str, Any], list[Secret]]:

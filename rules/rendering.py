@@ -33,7 +33,9 @@ _OPEN = Roots(is_open=True)
 Path = tuple[str | int, ...]
 
 # Data that a rule's author did not choose: what somebody outside wrote, or could have.
-_CHOSEN_BY_AUTHOR = frozenset({"env", "vars", "organization", "rule", "run", "integration", "inputs", "steps", "now"})
+_CHOSEN_BY_AUTHOR = frozenset(
+    {"env", "vars", "recipients", "organization", "rule", "run", "integration", "inputs", "steps", "now"}
+)
 _HOLD_SECRETS = frozenset({"env", "vars"})
 _HARMLESS_HEADERS = frozenset(
     {"accept", "accept-encoding", "accept-language", "cache-control", "content-type", "user-agent", "x-request-id"}

@@ -14,6 +14,7 @@ from rules.compiled import CompiledRule, CompiledStep
 from rules.conditions import evaluate
 from rules.expressions import ExpressionError
 from rules.planning import facts_of
+from rules.recipients import Recipients
 from rules.rendering import render
 from rules.variables import Variables
 from supportops import clock
@@ -180,6 +181,7 @@ def _roots(
         "steps": {step.name: dict(nothing) for step in rule.steps},
         "env": _env(rule),
         "vars": {},
+        "recipients": _recipients(rule),
         "run": {},
         "rule": {"id": str(rule.rule_id), "name": rule_name},
         "organization": dict(organization),
@@ -189,6 +191,13 @@ def _roots(
     for subject in rule.subjects(platform, event.type):
         roots[subject] = event.payload.get(subject)
     return roots
+
+
+def _recipients(rule: CompiledRule) -> dict[str, Any]:
+    """Return the lists of people; of the environment that the rule itself names."""
+    if not any(step.names_recipients for step in rule.steps):
+        return {}
+    return Recipients().root(rule.document.trigger.environment or rule.document.environment or "")
 
 
 def _env(rule: CompiledRule) -> dict[str, Any]:

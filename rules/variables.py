@@ -77,7 +77,7 @@ def named_in(parameters: Any, condition: str | None = None) -> frozenset[str] | 
     None where nothing looks at `env`. What is found otherwise (``env[inputs.x]``, ``env.?X``) is never a secret.
     """
     paths: set[tuple[str | int, ...]] = set()
-    for text in _texts(parameters):
+    for text in texts_in(parameters):
         if has_expression(text):
             paths |= compile_template(text).paths_used()
     if condition is not None:
@@ -87,15 +87,16 @@ def named_in(parameters: Any, condition: str | None = None) -> frozenset[str] | 
     return frozenset(str(path[1]) for path in paths if path[0] == "env" and len(path) > 1)
 
 
-def _texts(value: Any) -> Iterable[str]:
+def texts_in(value: Any) -> Iterable[str]:
+    """Yield every text in a JSON value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         for item in value.values():
-            yield from _texts(item)
+            yield from texts_in(item)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _texts(item)
+            yield from texts_in(item)
 
 
 # --- what people do with them -------------------------------------------------------------------------------------

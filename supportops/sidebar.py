@@ -56,6 +56,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         own = [
             ("Integration types", "extension", "admin:integrations_integrationtype_changelist"),
             ("Environments", "layers", "admin:tenancy_environment_changelist"),
+            ("Recipients", "contact_mail", "admin:rules_recipientlist_changelist"),
             ("Variables", "data_object", "admin:rules_variable_changelist"),
             ("Files", "attach_file", "admin:integrations_storedfile_changelist"),
             ("Notifications", "notifications", "admin:integrations_notificationtarget_changelist"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from integrations import files, lifecycle, notifications, type_lifecycle
 from integrations.models import Endpoint, Integration
-from rules import authoring, variables
+from rules import authoring, recipients, variables
 from rules.models import (
     Attempt,
     AttemptStatus,
@@ -78,6 +78,7 @@ def make_history(tenant: Tenant) -> History:
         slack, _, _ = lifecycle.create(
             platform="slack", name=f"{mark} Slack", credentials={"bot_token": f"xoxb-{mark}-canary-2"}
         )
+        recipients.create_list(name="oncall", people=[{"email": f"a@{mark}.example"}])
         notifications.create_target(
             name=f"{mark} on call", channel="email", to=[f"a@{mark}.example"], events=["integration.broken"]
         )

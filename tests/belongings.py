@@ -36,6 +36,7 @@ class Belongings:
     file: str
     integration_type: str
     notification: str
+    recipients: str
     variable: str
 
 
@@ -86,6 +87,9 @@ def make_belongings(tenant: Tenant, platform: FakePlatform) -> Belongings:
         environment=environment["id"],
         integration_type=created(
             api, "/api/integration-types/", {"name": f"{slug}'s CRM", "base_url": f"https://{slug}.example.com"}
+        )["id"],
+        recipients=created(
+            api, "/api/recipients/", {"name": "oncall", "people": [{"email": f"oncall@{slug}.example"}]}
         )["id"],
         notification=created(
             api,

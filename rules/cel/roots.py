@@ -14,6 +14,7 @@ COMMON = (
     "steps",
     "env",
     "vars",
+    "recipients",
     "run",
     "rule",
     "organization",

@@ -16,13 +16,14 @@ from rules.models.history import (
     VerdictOutcome,
     Worker,
 )
-from rules.models.keeping import Variable
+from rules.models.keeping import RecipientList, Variable
 
 __all__ = [
     "Attempt",
     "AttemptStatus",
     "Event",
     "EventContent",
+    "RecipientList",
     "Rule",
     "RuleSchedule",
     "RuleState",

@@ -43,3 +43,30 @@ class Variable(OrganizationOwned):
 
     def __str__(self) -> str:
         return self.name
+
+
+class RecipientList(OrganizationOwned):
+    """People whom rules write to, as ``recipients.NAME``: for one environment or for all."""
+
+    name = models.CharField(max_length=63, validators=[_NAME])
+    environment = LinkWithin(Environment, on_delete=models.PROTECT, null=True, blank=True)
+    # [{"name", "email", "user", "phone"}]
+    people = JsonBytesField(default=list)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    updated_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        ordering = ["name", "environment"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "name", "environment"], name="one_recipient_list_per_environment"
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "name"],
+                condition=models.Q(environment__isnull=True),
+                name="one_recipient_list_without_environment",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.urls import reverse
 
 from integrations.models import IntegrationType, NotificationTarget, StoredFile
-from rules.models import Variable
+from rules.models import RecipientList, Variable
 from supportops.people.models import ApiToken
 from supportops.tenancy.models import Environment, Membership
 from supportops.tenancy.owned import OrganizationOwned
@@ -42,7 +42,16 @@ def rows_of(history: History) -> list[Any]:
     """Return a row of every model that has a page."""
     with working_for(history.tenant.organization):
         entry = apps.get_model("audit", "AuditEntry").objects.first()
-        kept = (Membership, ApiToken, Environment, StoredFile, NotificationTarget, Variable, IntegrationType)
+        kept = (
+            Membership,
+            ApiToken,
+            Environment,
+            StoredFile,
+            NotificationTarget,
+            RecipientList,
+            Variable,
+            IntegrationType,
+        )
         own = [model.objects.first() for model in kept]
     return [
         history.freshdesk,

@@ -37,6 +37,7 @@ OBJECTS = {
     "/api/files/{pk}": "file",
     "/api/integration-types/{pk}": "integration_type",
     "/api/notifications/{pk}": "notification",
+    "/api/recipients/{pk}": "recipients",
     "/api/variables/{pk}": "variable",
 }
 # Everybody's: the catalogue, where platforms send to (a signature decides), one-time addresses of people.
@@ -84,6 +85,7 @@ LISTED = {
     "/api/files/": "file",
     "/api/integration-types/": "integration_type",
     "/api/notifications/": "notification",
+    "/api/recipients/": "recipients",
     "/api/variables/": "variable",
 }
 FILTERS = [
