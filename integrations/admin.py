@@ -176,6 +176,7 @@ class IntegrationAdmin(PagedAdmin):
                     environment=given["environment"] or None,
                     clear_environment=not given["environment"],
                     is_enabled=given["enabled"],
+                    reconcile=given.get("reconcile"),
                     webhook=forms.wishes(),
                 )
             except lifecycle.Refused as refusal:

@@ -44,8 +44,20 @@ class BasicsForm(forms.Form):
         help_text="Switched off, nothing is sent and deliveries are refused.",
     )
 
-    def __init__(self, data: Any = None, *, row: Integration | None = None, suggested: str = "") -> None:
+    reconcile = forms.BooleanField(
+        required=False,
+        label="Look for what was missed",
+        widget=UnfoldBooleanWidget(),
+        help_text="Every 15 minutes: what changed there without a webhook of it reaching us. It runs as late.",
+    )
+
+    def __init__(
+        self, data: Any = None, *, row: Integration | None = None, suggested: str = "", can_reconcile: bool = False
+    ) -> None:
         super().__init__(data, prefix="basics")
+        _field(self, "reconcile").is_checkbox = True
+        if row is None or not can_reconcile:
+            del self.fields["reconcile"]
         names = Environment.objects.values_list("name", flat=True)
         _field(self, "environment").choices = [("", "all environments"), *((name, name) for name in names)]
         _field(self, "enabled").is_checkbox = True
@@ -55,6 +67,7 @@ class BasicsForm(forms.Form):
             "name": row.name if row else suggested,
             "environment": row.environment.name if row and row.environment else "",
             "enabled": row.is_enabled if row else True,
+            "reconcile": row.is_reconciled if row else False,
         }
 
 
@@ -143,7 +156,7 @@ class IntegrationForms:
         endpoint: Endpoint | None = None,
     ) -> None:
         self.connector = connector
-        self.basics = BasicsForm(data, row=row, suggested=connector.name)
+        self.basics = BasicsForm(data, row=row, suggested=connector.name, can_reconcile=connector.can("list_changes"))
         self.credentials = CredentialsForm(
             connector,
             prefix="credentials",

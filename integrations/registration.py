@@ -10,7 +10,6 @@ from django.db import transaction
 from audit.recording import record
 from integrations import endpoints, health, registry
 from integrations.base import BaseIntegration
-from integrations.catalogue import setup_text
 from integrations.connecting import connected
 from integrations.errors import IntegrationError, Permanent, masked
 from integrations.models import Endpoint, EndpointState, Integration
@@ -31,7 +30,10 @@ def register(row: Integration) -> Endpoint:
     if endpoint is None:
         raise Refused([Problem("", "no_webhook", f"{connector.name} sends no webhooks.")])
     if not connector.can("register_webhook"):
-        detail = f"{connector.name} has no way to register webhooks for us. By hand:\n\n{setup_text(connector)}"
+        detail = (
+            f"{connector.name} has no way to register webhooks for us: it is done there by hand. The steps stand on "
+            f"the integration's page, and as webhook.setup in /api/platforms/{connector.key}."
+        )
         raise Refused([Problem("", "not_supported", detail)])
     if connector.webhook_secret_field and endpoint.state != EndpointState.READY:
         name = connector.webhook_secret_field

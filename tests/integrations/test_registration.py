@@ -88,7 +88,9 @@ def test_where_it_has_to_be_done_by_hand_the_steps_are_given(world: World) -> No
     integration = created(world.ada.api, "/api/integrations/", body)["id"]
     answer = world.ada.api.post(f"/api/integrations/{integration}/register-webhook")
     (problem,) = answer.json()["errors"]
-    assert answer.status_code == 400 and "Trigger Webhook" in problem["detail"]
+    assert answer.status_code == 400 and "webhook.setup in /api/platforms/freshdesk" in problem["detail"]
+    platform = world.ada.api.get("/api/platforms/freshdesk").json()
+    assert "Trigger Webhook" in platform["webhook"]["setup"] and platform["webhook"]["registers"] is False
 
 
 def test_a_webhook_that_could_not_be_checked_is_not_registered(world: World) -> None:

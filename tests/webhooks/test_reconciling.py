@@ -12,8 +12,9 @@ from supportops import clock
 from supportops.jobs import running
 from supportops.tenancy.scope import working_for
 from tests.belongings import created, urgent_rule
-from tests.builders import World
+from tests.builders import World, browser
 from tests.fake_platform import FakePlatform, in_place_of_the_network
+from tests.forms import errors_of, fields_of
 from webhooks.reconciling import look_between, reconcile_due
 
 pytestmark = pytest.mark.django_db
@@ -101,6 +102,16 @@ def test_the_stretch_goes_on_where_it_stopped(world: World, platform: FakePlatfo
     with working_for(world.ada.organization):
         until = IntegrationHealth.objects.get(integration_id=integration).changes_until
     assert until is not None and until > clock.now() + timedelta(hours=1)
+
+
+def test_the_admin_switches_it_on(world: World) -> None:
+    integration = freshdesk(world)
+    client = browser(world.ada.owner)
+    address = f"/admin/integrations/integration/{integration}/change/"
+    fields = fields_of(client.get(address), "integration_form")
+    answer = client.post(address, {**fields, "basics-reconcile": "on"}, format="multipart")
+    assert answer.status_code == 302, errors_of(answer)
+    assert world.ada.api.get(f"/api/integrations/{integration}").json()["reconcile"] is True
 
 
 def test_contacts_are_polled_and_not_late(world: World, platform: FakePlatform) -> None:
