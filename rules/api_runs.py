@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from rules import interventions
+from rules.approvals import why_not
 from rules.document import RuleDocument
 from rules.models import Attempt, Run, RunContent, RunStatus, Step, StepContent
 from rules.models.history import RUN_ENDED
@@ -69,6 +70,12 @@ class RunSerializer(RunSummarySerializer):
 
     inputs = serializers.DictField()
     steps = StepSerializer(many=True)
+
+
+class DecisionSerializer(serializers.Serializer[Any]):
+    """A decision on a step that waits for approval."""
+
+    comment = serializers.CharField(required=False, allow_blank=True, max_length=1000)
 
 
 class RunFilters(OrganizationFilterSet):
@@ -146,6 +153,8 @@ class RunViewSet(OrganizationViewSet):
         "retry": Permission.EXECUTE,
         "cancel": Permission.EXECUTE,
         "resolve": Permission.EXECUTE,
+        "approve": Permission.EXECUTE,
+        "reject": Permission.EXECUTE,
     }
 
     @extend_schema(responses=RunSummarySerializer(many=True))
@@ -181,6 +190,28 @@ class RunViewSet(OrganizationViewSet):
         if not Step.objects.filter(run=run, name=step).exists():
             raise ApiProblem(None, "not_found", f"This run has no step '{step}'.", status=404)
         return self._done(interventions.resolve, run.pk, step, outcome)
+
+    @extend_schema(request=DecisionSerializer, responses={202: RunSerializer})
+    @action(detail=True, methods=["post"], url_path=r"steps/(?P<step>[^/]+)/approve")
+    def approve(self, request: Request, pk: str, step: str) -> Response:
+        return self._decided(request, step, is_approved=True)
+
+    @extend_schema(request=DecisionSerializer, responses={202: RunSerializer})
+    @action(detail=True, methods=["post"], url_path=r"steps/(?P<step>[^/]+)/reject")
+    def reject(self, request: Request, pk: str, step: str) -> Response:
+        return self._decided(request, step, is_approved=False)
+
+    def _decided(self, request: Request, name: str, *, is_approved: bool) -> Response:
+        run = self.get_object()
+        given = DecisionSerializer(data=request.data or {})
+        given.is_valid(raise_exception=True)
+        step = Step.objects.filter(run=run, name=name).first()
+        if step is None:
+            raise ApiProblem(None, "not_found", f"This run has no step '{name}'.", status=404)
+        content = StepContent.objects.filter(pk=step.pk).first()
+        if reason := why_not(content.parameters if content else None, self.caller.role):
+            raise ApiProblem(None, "not_for_you", reason, status=403)
+        return self._done(interventions.decide, run.pk, name, is_approved, given.validated_data.get("comment", ""))
 
     def _done(self, deed: Any, run_id: uuid.UUID, *arguments: Any) -> Response:
         try:

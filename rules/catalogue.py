@@ -9,7 +9,7 @@ from integrations.base import BaseIntegration
 from integrations.models import Integration
 from integrations.specs import ActionSpec
 from integrations.types import Platforms
-from rules.models import Variable
+from rules.models import Rule, Variable
 from supportops.tenancy.models import Environment
 
 
@@ -47,6 +47,9 @@ class Catalogue(Protocol):
     def variables(self) -> list[KnownVariable]:
         """Return the organization's variables."""
 
+    def has_rule(self, reference: str) -> bool:
+        """Return whether there is a rule of this name or id."""
+
     def connector(self, platform: str) -> type[BaseIntegration]:
         """Return a platform's connector. Raises registry.UnknownPlatform, naming those that are near."""
 
@@ -81,3 +84,11 @@ class OrganizationCatalogue:
     @cached_property
     def variables(self) -> list[KnownVariable]:
         return [KnownVariable(row.name, row.is_secret, tuple(row.hosts)) for row in Variable.objects.all()]
+
+    @cached_property
+    def _rules(self) -> set[str]:
+        rules = Rule.objects.filter(deleted_at__isnull=True).values_list("name", "pk")
+        return {text for name, key in rules for text in (name, str(key))}
+
+    def has_rule(self, reference: str) -> bool:
+        return reference in self._rules

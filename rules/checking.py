@@ -6,7 +6,7 @@ Pure but for the catalogue it is given. Whatever is handed in, problems come bac
 import difflib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from integrations.base import BaseIntegration
 from integrations.errors import IntegrationError
 from integrations.parameters import sentence
 from integrations.specs import ActionSpec, EventSpec
+from rules import kinds
 from rules.catalogue import Catalogue
 from rules.check_variables import check_variables
 from rules.conditions import ConditionErrors, compile_conditions, doubts
@@ -29,7 +30,6 @@ from rules.rendering import check_hosts
 from supportops import clock, odd_json
 
 MOST_BYTES = 256 * 1024
-_LATER_STEPS = ("wait", "approval", "rule", "for_each")
 _LATER_ACTIONS = ("shell_script", "python_script")
 
 
@@ -206,13 +206,17 @@ class _Checker:
         compiles = len(self.problems)
         if step.condition_text is not None:
             self._expression(f"{at}.condition", lambda: compile_condition(step.condition_text or "", roots))
-        for path, text in _texts(step.parameters, ()):
-            where = ".".join((f"{at}.parameters", *map(str, path)))
-            self._expression(where, lambda text=text: compile_template(text, roots))
-        for path in _keys_with_expressions(step.parameters, ()):
-            where = ".".join((f"{at}.parameters", *map(str, path)))
+        for path, text in _texts(step.given, ()):
+            self._expression(_place(at, step, path), lambda text=text: compile_template(text, roots))
+        for path in _keys_with_expressions(step.given, ()):
             detail = "An expression cannot stand in a name, only in a value: names are taken as they are typed."
-            self._problem(where, "expression_in_key", detail)
+            self._problem(_place(at, step, path), "expression_in_key", detail)
+        if step.kind != "action":
+            self._resting(at, step)
+            return
+        if step.action is None:
+            self._problem(f"{at}.action", "required", "Say what the step does: `action`, `wait`, `approval` or `rule`.")
+            return
         try:
             connector, spec = self.catalogue.action(step.platform or "", step.action)
         except IntegrationError as error:
@@ -227,6 +231,29 @@ class _Checker:
         if compiles == len(self.problems):
             self._hosts(at, step, spec)
         self._parameters(at, step, spec)
+
+    def _resting(self, at: str, step: StepDocument) -> None:
+        """Check a step that calls nobody."""
+        for name in ("action", "platform", "integration", "parameters"):
+            if getattr(step, name):
+                detail = f"A step with `{step.kind}` has no `{name}`: make it a step of its own."
+                self._problem(f"{at}.{name}", "not_for_kind", detail)
+        others = [name for name in kinds.MODELS if name != step.kind and getattr(step, name) is not None]
+        if others:
+            self._problem(f"{at}.{others[0]}", "not_for_kind", f"A step has one of `{step.kind}` and `{others[0]}`.")
+        if step.inputs is not None and step.kind != "rule":
+            self._problem(f"{at}.inputs", "not_for_kind", "`inputs` belong to a step with `rule`.")
+        try:
+            kinds.MODELS[step.kind].model_validate(step.given)
+        except ValidationError as error:
+            for item in error.errors(include_url=False):
+                problem = _parameter_problem("", item, step.given, kinds.MODELS[step.kind])
+                if problem is not None:
+                    path = tuple(part for part in problem.attr.split(".") if part)
+                    self.problems.append(replace(problem, attr=_place(at, step, path)))
+        if step.kind == "rule" and not has_expression(step.rule) and not self.catalogue.has_rule(step.rule or ""):
+            detail = f"There is no rule '{step.rule}' yet: runs will fail here until there is one."
+            self._warning(f"{at}.rule", "unknown_rule", detail)
 
     def _variables(self, at: str, step: StepDocument, spec: ActionSpec) -> None:
         known = self.catalogue.variables
@@ -383,12 +410,18 @@ def _not_yet(typed: Mapping[str, Any]) -> Iterator[Problem]:
         for place, step in enumerate(steps if isinstance(steps, list) else []):
             if not isinstance(step, Mapping):
                 continue
-            for kind in _LATER_STEPS:
-                if kind in step:
-                    yield Problem(f"{name}.{place}.{kind}", "not_available", f"`{kind}` steps are not available yet.")
+            if "for_each" in step:
+                yield Problem(f"{name}.{place}.for_each", "not_available", "`for_each` steps are not available yet.")
             if step.get("action") in _LATER_ACTIONS and not step.get("platform"):
                 detail = f"'{step['action']}' is not available yet: scripts need a sandbox that is not there."
                 yield Problem(f"{name}.{place}.action", "not_available", detail)
+
+
+def _place(at: str, step: StepDocument, path: Sequence[Any]) -> str:
+    """Return the dotted place of a part of what a step is given."""
+    if step.kind == "rule":
+        return ".".join((at, *map(str, path)))
+    return ".".join((at, "parameters" if step.kind == "action" else step.kind, *map(str, path)))
 
 
 def _shape_problem(item: Any, typed: Any) -> Problem:

@@ -47,6 +47,8 @@ class CompiledStep:
     timeout: float
     optional: bool
     strict: bool
+    # action, or one of rules.kinds.
+    kind: str = "action"
     # Whether they look at `recipients`.
     names_recipients: bool = False
     # Which variables its condition and parameters name; None: it does not look at `env`.
@@ -147,9 +149,9 @@ def compile_rule(rule_id: uuid.UUID, version_id: uuid.UUID, typed: dict[str, Any
         CompiledStep(
             name=name,
             platform=step.platform or "",
-            action=step.action,
+            action=step.action or step.kind,
             integration=step.integration,
-            parameters=step.parameters,
+            parameters=step.given,
             condition=compile_condition(step.condition_text) if step.condition_text is not None else None,
             on_failure=step.on_failure,
             on_uncertain=step.on_uncertain,
@@ -157,9 +159,10 @@ def compile_rule(rule_id: uuid.UUID, version_id: uuid.UUID, typed: dict[str, Any
             timeout=step.timeout,
             optional=step.optional,
             strict=step.strict,
-            names_recipients=recipients.are_named_in(step.parameters, step.condition_text),
-            variables=variables.named_in(step.parameters, step.condition_text),
-            sent_variables=variables.named_in(step.parameters) or frozenset(),
+            names_recipients=recipients.are_named_in(step.given, step.condition_text),
+            kind=step.kind,
+            variables=variables.named_in(step.given, step.condition_text),
+            sent_variables=variables.named_in(step.given) or frozenset(),
         )
         for name, step in document.named_steps()
     )

@@ -68,14 +68,19 @@ class Retry(_Part):
 
 
 class StepDocument(_Part):
-    """One action, and under which circumstances it is done."""
+    """One action, wait, approval or nested rule, and under which circumstances it is done."""
 
     id: str | None = Field(None, pattern=STEP_ID)
     description: str | None = Field(None, max_length=500)
     platform: str | None = Field(None, max_length=63)
     integration: str | None = Field(None, max_length=200)
-    action: str = Field(min_length=1, max_length=80)
+    action: str | None = Field(None, min_length=1, max_length=80)
     parameters: dict[str, Any] = Field(default_factory=dict)
+    # Instead of an action; what stands in them is described by rules.kinds.
+    wait: dict[str, Any] | None = None
+    approval: dict[str, Any] | None = None
+    rule: str | None = Field(None, min_length=1, max_length=200)
+    inputs: dict[str, Any] | None = None
     condition: str | bool | None = None
     needs: list[str] | None = None
     on_failure: Literal["abort", "continue"] = "abort"
@@ -84,6 +89,18 @@ class StepDocument(_Part):
     timeout: Seconds = Field(30.0, gt=0, le=300)
     optional: bool = False
     strict: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Return `action`, `wait`, `approval` or `rule`."""
+        return next((name for name in ("wait", "approval", "rule") if getattr(self, name) is not None), "action")
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Return what the step is given, with expressions: the parameters of its action, or those of its kind."""
+        if self.kind == "rule":
+            return {"rule": self.rule, "inputs": self.inputs or {}}
+        return {"wait": self.wait, "approval": self.approval}.get(self.kind) or self.parameters
 
     @property
     def condition_text(self) -> str | None:

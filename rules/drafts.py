@@ -19,6 +19,7 @@ from rules.forms import (
     put,
     spec_of,
 )
+from rules.kinds import MODELS
 from rules.problems import Problem
 
 _OWN = ("name", "description", "enabled")
@@ -149,6 +150,8 @@ class RuleDraft:
         draft.trigger = TriggerForm(original=trigger, catalogue=catalogue)
         draft.inputs_text = json_text(document.get("inputs"))
         for place, step in enumerate(steps):
+            if kind := next((name for name in MODELS if name in step), None):
+                raise Unreadable(f"A step with `{kind}` has no card yet: such a rule is written as a document.")
             draft.cards.append(draft._card(place, step))
         return draft
 

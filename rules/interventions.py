@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.db import transaction
@@ -16,6 +17,7 @@ from rules.models.history import RUN_ENDED, STEP_ENDED
 from rules.planning import steps_of
 from rules.settling import Settlement
 from supportops import clock
+from supportops.context import current
 from supportops.ids import new_id
 from supportops.tenancy.scope import current_organization_id
 
@@ -29,10 +31,20 @@ def live_document(rule: Rule) -> RuleDocument:
     return compiled_version(RuleVersion.objects.get(rule=rule, number=rule.version).pk).document
 
 
-def start(rule: Rule, inputs: Mapping[str, Any], *, environment: str = "", cause: str = "api", key: str = "") -> Run:
+def start(
+    rule: Rule,
+    inputs: Mapping[str, Any],
+    *,
+    environment: str = "",
+    cause: str = "api",
+    key: str = "",
+    parent: Step | None = None,
+    depth: int = 0,
+) -> Run:
     """Start a run of `rule` without an event and return it. `inputs` have been checked (rules.document).
 
-    `key` makes a second start of the same impossible.
+    `key` makes a second start of the same impossible. `parent`: the step that waits for this run; `depth`: how many
+    rules led here.
     """
     version = RuleVersion.objects.get(rule=rule, number=rule.version)
     compiled = compiled_version(version.pk)
@@ -47,6 +59,8 @@ def start(rule: Rule, inputs: Mapping[str, Any], *, environment: str = "", cause
             key=key or f"{cause}:{run_id.hex}",
             sequence=sequence.take(1)[0],
             environment=environment or compiled.document.environment or "",
+            parent_step_id=parent.pk if parent else None,
+            depth=depth,
             trace_id=run_id.hex,
             created_at=clock.now(),
         )
@@ -74,7 +88,16 @@ def cancel(run_id: uuid.UUID) -> Run:
         settlement.touch(run)
         record("run.cancelled", run)
         settlement.close()
+    for child_id in _open_children(settlement):
+        with suppress(NotPossible):  # it has ended by itself meanwhile
+            cancel(child_id)
     return run
+
+
+def _open_children(settlement: Settlement) -> list[uuid.UUID]:
+    """Return the runs that steps of the settled runs wait for."""
+    children = Run.objects.filter(parent_step_id__in=list(settlement.steps)).exclude(status__in=RUN_ENDED)
+    return list(children.values_list("pk", flat=True))
 
 
 def retry_run(run_id: uuid.UUID) -> Run:
@@ -108,6 +131,25 @@ def resolve(run_id: uuid.UUID, step_name: str, outcome: str) -> Step:
         else:
             settlement.restart(step)
         record("step.resolved", settlement.runs[run_id], changes={"step": step.name, "outcome": outcome})
+        settlement.close()
+    return step
+
+
+def decide(run_id: uuid.UUID, step_name: str, is_approved: bool, comment: str = "") -> Step:
+    """Approve or reject a step that waits for that; who acts has been checked. Raises NotPossible for any other."""
+    with transaction.atomic():
+        settlement = Settlement([run_id])
+        step = next((step for step in settlement.steps.values() if step.name == step_name), None)
+        if step is None or step.status != StepStatus.WAITING or step.waits_for != "approval":
+            state = "no step of this run" if step is None else step.status
+            raise NotPossible(f"'{step_name}' is {state}; only a step that waits for approval can be decided.")
+        who = current().actor.name
+        if is_approved:
+            settlement.succeed(step, {"approved": True, "by": who, "comment": comment})
+        else:
+            settlement.fail(step, "Rejected", f"Rejected by {who}." + (f" {comment}" if comment else ""))
+        verb = "approved" if is_approved else "rejected"
+        record(f"step.{verb}", settlement.runs[run_id], changes={"step": step.name, "comment": comment})
         settlement.close()
     return step
 

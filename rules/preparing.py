@@ -8,7 +8,6 @@ platform room for the call.
 import uuid
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import structlog
@@ -25,16 +24,17 @@ from integrations.errors import IntegrationError, Transient, Uncertain
 from integrations.files import files_for
 from integrations.models import Integration
 from integrations.specs import ActionSpec, Call, File, Result
+from rules import kinds, resting
 from rules.claims import Claimed
 from rules.compiled import CompiledRule, CompiledStep, compiled_version
 from rules.context import roots_for
+from rules.decisions import AwaitsCredentials, Cancelled, Decision, Failed, PutBack, Skipped
 from rules.expressions import ExpressionError
 from rules.material import Material, Takings, material_at_hand, read_material
 from rules.models import Step, StepStatus
 from rules.models.history import RUN_ENDED
 from rules.recipients import Recipients
 from rules.rendering import render
-from rules.retry import AwaitCredentials
 from rules.settling import Settlement
 from rules.variables import Secret, Variables
 from supportops import odd_json
@@ -173,66 +173,19 @@ def _prepared(material: Material) -> list[Prepared]:
     for step in material.steps:
         try:
             prepared.append(batch.prepare(step))
-        except _Decision as decision:
+        except Decision as decision:
             settle.append((step, decision))
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:  # poison fails alone
             log.exception("step.not_prepared", step=str(step.pk))
-            settle.append((step, _Failed(type(error).__name__, f"{type(error).__name__}: {error}"[:1000])))
+            settle.append((step, Failed(type(error).__name__, f"{type(error).__name__}: {error}"[:1000])))
     if settle:
         _settle(settle)
     return prepared
 
 
-class _Decision(Exception):
-    """There is no call to make now."""
-
-    def settle(self, settlement: Settlement, row: Step) -> None:
-        raise NotImplementedError
-
-
-class _Failed(_Decision):
-    def __init__(self, error_class: str, message: str, shown: Any = None) -> None:
-        super().__init__(message)
-        self.error_class, self.message, self.shown = error_class, message, shown
-
-    def settle(self, settlement: Settlement, row: Step) -> None:
-        settlement.fail(row, self.error_class, self.message)
-        if self.shown is not None:
-            settlement.keep(row, parameters=self.shown)
-
-
-class _Skipped(_Decision):
-    def settle(self, settlement: Settlement, row: Step) -> None:
-        settlement.skip(row, "Its condition was not met.")
-
-
-class _Cancelled(_Decision):
-    def settle(self, settlement: Settlement, row: Step) -> None:
-        settlement.cancel(row)
-
-
-class _PutBack(_Decision):
-    def __init__(self, until: datetime) -> None:
-        super().__init__()
-        self.until = until
-
-    def settle(self, settlement: Settlement, row: Step) -> None:
-        settlement.put_back(row, self.until)
-
-
-class _AwaitsCredentials(_Decision):
-    def __init__(self, integration_id: uuid.UUID) -> None:
-        super().__init__()
-        self.integration_id = integration_id
-
-    def settle(self, settlement: Settlement, row: Step) -> None:
-        row.integration_id = self.integration_id
-        settlement.move(row, AwaitCredentials(), "CredentialsRejected", "Waits for new credentials.")
-
-
-def _settle(decided: Sequence[tuple[Step, _Decision]]) -> None:
+def _settle(decided: Sequence[tuple[Step, Decision]]) -> None:
     with transaction.atomic():
         settlement = Settlement(step.run_id for step, _ in decided)
         for step, decision in decided:
@@ -253,20 +206,22 @@ class _Batch:
         self._recipients = Recipients()
 
     def prepare(self, step: Step) -> Prepared:
-        """Return the call of `step`. Raises a _Decision when there is none to make."""
+        """Return the call of `step`. Raises a Decision when there is none to make."""
         if step.run.cancel_requested_at is not None or step.run.status in RUN_ENDED:
-            raise _Cancelled
+            raise Cancelled
         compiled_rule = compiled_version(step.run.version_id)
         compiled = compiled_rule.step(step.name)
         roots = self._roots(step, compiled_rule)
         roots["env"], secrets = self._env(step, compiled)
         self._check_condition(compiled, roots)
+        if compiled.kind != "action":
+            raise resting.decide(step, compiled, self._filled_in(compiled, roots, secrets), self.now)
         connector, spec, integration = self._target(step, compiled)
         roots["integration"] = {"id": str(integration.pk), "name": integration.name} if integration else {}
         rendered, warnings = self._render(compiled, spec, roots)
         redactor = self._redactor(connector, integration, rendered, [secret.text for secret in secrets])
         shown = redactor.value(rendered)
-        data = self._validated(spec, rendered, shown, redactor)
+        data = validated(spec.model, rendered, "parameters", shown, redactor)
         _check_hosts([secret for secret in secrets if secret.name in compiled.sent_variables], spec, data, shown)
         prepared = Prepared(
             step=step,
@@ -319,9 +274,9 @@ class _Batch:
         try:
             is_met = compiled.condition.is_met(roots)
         except ExpressionError as error:
-            raise _Failed("InvalidInput", f"The condition could not be evaluated: {error}") from None
+            raise Failed("InvalidInput", f"The condition could not be evaluated: {error}") from None
         if not is_met:
-            raise _Skipped
+            raise Skipped
 
     def _target(
         self, step: Step, compiled: CompiledStep
@@ -332,30 +287,33 @@ class _Batch:
                 return connector, spec, None
             integration = self._material.integrations.find(step.platform, compiled.integration, step.run.environment)
         except (registry.UnknownPlatform, IntegrationError) as error:
-            raise _Failed("InvalidInput", str(error)) from None
+            raise Failed("InvalidInput", str(error)) from None
         gate = self._material.gates.get(integration.pk)
         if gate is not None and gate.credentials_rejected:
-            raise _AwaitsCredentials(integration.pk)
+            raise AwaitsCredentials(integration.pk)
         if gate is not None and gate.until is not None:
-            raise _PutBack(gate.until)
+            raise PutBack(gate.until)
         return connector, spec, integration
 
     def _render(self, compiled: CompiledStep, spec: ActionSpec, roots: Mapping[str, Any]) -> tuple[Any, Sequence[str]]:
         try:
             rendered = render(compiled.parameters, roots, model=spec.model, strict=compiled.strict)
         except ExpressionError as error:
-            raise _Failed("InvalidInput", str(error)) from None
+            raise Failed("InvalidInput", str(error)) from None
         return rendered.value, rendered.warnings
 
-    def _validated(self, spec: ActionSpec, rendered: Any, shown: Any, redactor: Redactor) -> BaseModel:
-        try:
-            return spec.model.model_validate(rendered)
-        except ValidationError as error:
-            problems = "; ".join(
-                f"parameters.{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
-                for item in error.errors(include_input=False, include_url=False)[:5]
+    def _filled_in(self, compiled: CompiledStep, roots: Mapping[str, Any], secrets: Sequence[Secret]) -> BaseModel:
+        """Return what a step that calls nobody is given."""
+        if told := [secret.name for secret in secrets if secret.name in compiled.sent_variables]:
+            raise Failed(
+                "Forbidden", f"The variable '{told[0]}' is a secret: it goes into requests to its hosts alone."
             )
-            raise _Failed("InvalidInput", redactor.text(problems), shown) from None
+        model = kinds.MODELS[compiled.kind]
+        try:
+            rendered = render(compiled.parameters, roots, model=model, strict=compiled.strict)
+        except ExpressionError as error:
+            raise Failed("InvalidInput", str(error)) from None
+        return validated(model, rendered.value, compiled.kind, rendered.value, Redactor())
 
     def _wait_for_platform(self, prepared: Prepared, integration: Integration | None) -> None:
         if integration is None:
@@ -364,12 +322,12 @@ class _Batch:
         # The time it is given is the step's own: it is put back once, and let through when it comes again.
         grant = limits.reserve(prepared.buckets, self.now, holder=str(prepared.step.pk))
         if grant.at is not None and grant.at > self.now:
-            raise _PutBack(grant.at)
+            raise PutBack(grant.at)
         gate = self._material.gates.get(integration.pk)
         if gate is not None and gate.needs_probe:
             ask_again_at = circuit.begin_probe(integration.pk, self.now)
             if ask_again_at is not None:
-                raise _PutBack(ask_again_at)
+                raise PutBack(ask_again_at)
 
     # --- what the parts need ----------------------------------------------------------------------------------
     def _redactor(
@@ -402,17 +360,29 @@ class _Batch:
         return opened(integration, connector)
 
 
+def validated(model: type[BaseModel], rendered: Any, where: str, shown: Any, redactor: Redactor) -> BaseModel:
+    """Return filled-in parameters as an instance of `model`. Raises Failed, which names what does not fit."""
+    try:
+        return model.model_validate(rendered)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{where}.{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            for item in error.errors(include_input=False, include_url=False)[:5]
+        )
+        raise Failed("InvalidInput", redactor.text(problems), shown) from None
+
+
 def _check_hosts(secrets: Sequence[Secret], spec: ActionSpec, data: BaseModel, shown: Any) -> None:
-    """A secret goes to its own hosts alone. Raises _Failed."""
+    """A secret goes to its own hosts alone. Raises Failed."""
     url = spec.goes_to(data) if spec.goes_to is not None else None
     for secret in secrets:
         if url is None:
             told = f"The variable '{secret.name}' is a secret: it goes into requests to its hosts alone, not into this."
-            raise _Failed("Forbidden", told, shown)
+            raise Failed("Forbidden", told, shown)
         if not secret.may_go_to(url):
             hosts = ", ".join(secret.hosts)
             told = f"The variable '{secret.name}' is a secret for {hosts}: it is not sent anywhere else."
-            raise _Failed("Forbidden", told, shown)
+            raise Failed("Forbidden", told, shown)
 
 
 # How much of an answer is kept with the step.

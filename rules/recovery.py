@@ -15,6 +15,7 @@ from integrations.errors import Uncertain
 from rules import workers
 from rules.compiled import compiled_version
 from rules.models import Attempt, AttemptStatus, Step, StepStatus, Worker
+from rules.resting import APPROVAL
 from rules.retry import next_move
 from rules.settling import Settlement
 from supportops import clock
@@ -53,12 +54,24 @@ def end_waits() -> int:
     def end(settlement: Settlement, step: Step) -> bool:
         if step.deadline_at is None or step.deadline_at > settlement.now or step.status not in _WAITS:
             return False
+        if step.waits_for == APPROVAL:
+            _end_silence(settlement, step)
+            return True
         what = "new credentials" if step.waits_for == "credentials" else "a person's decision"
         settlement.fail(step, step.error_class or "Expired", f"Nobody gave {what} in time. {step.error}")
         return True
 
     over = Step.across_organizations.filter(deadline_at__lte=clock.now(), status__in=_WAITS)
     return _settle_each(over, end)
+
+
+def _end_silence(settlement: Settlement, step: Step) -> None:
+    """Nobody has approved or rejected in time: what that means stands in the step."""
+    compiled = compiled_version(settlement.runs[step.run_id].version_id).step(step.name)
+    if compiled.parameters.get("on_silence") == "approve":
+        settlement.succeed(step, {"approved": True, "by": None, "comment": "Nobody answered in time."})
+    else:
+        settlement.fail(step, "Rejected", "Nobody approved in time.")
 
 
 def resume_with_credentials() -> int:

@@ -12,11 +12,12 @@ from django.utils.safestring import SafeString
 from audit.admin import BoundedPaginator
 from rules import interventions, trial
 from rules.api_runs import OUTCOMES, run_as_dict
+from rules.approvals import why_not
 from rules.compiled import compiled_version
-from rules.models import EventContent, Run, RunContent, RunStatus, StepStatus
+from rules.models import EventContent, Run, RunContent, RunStatus, StepContent, StepStatus
 from rules.models.history import RUN_ENDED
 from rules.replay import stored_event
-from supportops.tenancy.admin import may
+from supportops.tenancy.admin import may, place_of
 from supportops.tenancy.pages import Page, PagedAdmin
 from supportops.tenancy.roles import Permission
 from supportops.tenancy.templatetags.admin_parts import badge, lasting
@@ -60,6 +61,7 @@ class RunAdmin(PagedAdmin):
         Page("retry", "retry_view", Permission.EXECUTE),
         Page("cancel", "cancel_view", Permission.EXECUTE),
         Page("resolve", "resolve_view", Permission.EXECUTE),
+        Page("decide", "decide_view", Permission.EXECUTE),
     )
 
     def has_execute_permission(self, request: HttpRequest) -> bool:
@@ -158,6 +160,19 @@ class RunAdmin(PagedAdmin):
             return self.back(request, run, said="Say what became of it.", level=messages.ERROR)
         said = {"done": "Noted: it took effect.", "failed": "Noted: it did not.", "repeat": "It is done again."}
         return self._done(request, run, said[outcome], lambda: interventions.resolve(run.pk, step, outcome))
+
+    def decide_view(self, request: HttpRequest, run: Run) -> HttpResponse:
+        name, decision = request.POST.get("step", ""), request.POST.get("decision", "")
+        content = StepContent.objects.filter(step__run=run, step__name=name).first()
+        place = place_of(request)
+        reason = why_not(content.parameters if content else None, str(place.role) if place else "")
+        if reason or decision not in ("approve", "reject"):
+            return self.back(request, run, said=reason or "Approve or reject.", level=messages.ERROR)
+        comment = request.POST.get("comment", "")[:1000]
+        said = "Approved." if decision == "approve" else "Rejected."
+        return self._done(
+            request, run, said, lambda: interventions.decide(run.pk, name, decision == "approve", comment)
+        )
 
     def _done(self, request: HttpRequest, run: Run, said: str, deed: Any) -> HttpResponse:
         try:

@@ -142,6 +142,13 @@ class Settlement:
             step.deadline_at = step.deadline_at or self.now + CREDENTIALS_WAIT
         self._note(step)
 
+    def wait(self, step: Step, what: str, *, until: datetime | None = None, deadline: datetime | None = None) -> None:
+        """The step rests: until a time, or until something else makes it due; at most until its deadline."""
+        self._release(step)
+        step.status, step.waits_for, step.due_at, step.deadline_at = StepStatus.WAITING, what, until, deadline
+        step.started_at = step.started_at or self.now
+        self._note(step)
+
     def restart(self, step: Step) -> None:
         """Have an ended or resting step done again, as if it were its first time."""
         self._release(step)
@@ -190,6 +197,7 @@ class Settlement:
             self._write_contents()
             if ended:
                 self._record(ended)
+                self._tell_parents(ended)
             self.tally.write()
         self._wake()
 
@@ -264,6 +272,14 @@ class Settlement:
             counter = "succeeded" if run.status == RunStatus.SUCCEEDED else "failed"
             if run.status in (RunStatus.SUCCEEDED, RunStatus.FAILED):
                 self.tally.add(("rule", run.rule_id), counter)
+
+    def _tell_parents(self, ended: list[Run]) -> None:
+        """Have the steps looked at again that waited for runs which have ended."""
+        parents = [run.parent_step_id for run in ended if run.parent_step_id is not None]
+        if parents and Step.objects.filter(pk__in=parents, status=StepStatus.WAITING, waits_for="run").update(
+            due_at=self.now
+        ):
+            wake.perform()
 
     def _told(self, step: Step) -> dict[str, Any]:
         return {

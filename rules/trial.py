@@ -13,6 +13,7 @@ from integrations.errors import IntegrationError
 from rules.compiled import CompiledRule, CompiledStep
 from rules.conditions import evaluate
 from rules.expressions import ExpressionError
+from rules.kinds import MODELS
 from rules.planning import facts_of
 from rules.recipients import Recipients
 from rules.rendering import render
@@ -148,11 +149,11 @@ def _try_step(step: CompiledStep, roots: Mapping[str, Any]) -> dict[str, Any]:
     try:
         if step.condition is not None and not step.condition.is_met(roots):
             return {**shown, "would_run": False}
-        _, spec = lookup.action_of(step.platform, step.action)
-        rendered = render(step.parameters, roots, model=spec.model, strict=step.strict)
+        model = MODELS.get(step.kind) or lookup.action_of(step.platform, step.action)[1].model
+        rendered = render(step.parameters, roots, model=model, strict=step.strict)
         shown["parameters"] = Redactor().value(rendered.value)
         shown["warnings"] = list(rendered.warnings)
-        spec.model.model_validate(rendered.value)
+        model.model_validate(rendered.value)
     except ExpressionError as error:
         shown["error"] = str(error)
     except ValidationError as error:

@@ -128,6 +128,8 @@ ROUTES: dict[str, str] = {
     "POST /api/runs/{pk}/cancel/": "execute",
     "POST /api/runs/{pk}/retry/": "execute",
     "POST /api/runs/{pk}/steps/{step}/resolve/": "execute",
+    "POST /api/runs/{pk}/steps/{step}/approve/": "execute",
+    "POST /api/runs/{pk}/steps/{step}/reject/": "execute",
     "POST /api/events/": "execute",
     "GET /api/deliveries/": "read",
     "GET /api/deliveries/{pk}/": "read",

@@ -113,8 +113,10 @@ class Run(OrganizationOwned):
     version = LinkWithin(RuleVersion, on_delete=models.PROTECT, related_name="+")
     event = LinkWithin(Event, on_delete=models.SET_NULL, null=True, related_name="runs")
     delivery_id = models.UUIDField(null=True)
-    cause = models.CharField(max_length=20, default="event")  # event, api, manual, replay, schedule
+    cause = models.CharField(max_length=20, default="event")  # event, api, manual, replay, schedule, rule
     replay_of = LinkWithin("self", on_delete=models.SET_NULL, null=True, related_name="replays")
+    # The step of another run that waits for this one.
+    parent_step_id = models.UUIDField(null=True)
     # What makes a second planning of the same thing impossible: event and rule, plus the replay where it is one.
     key = models.CharField(max_length=120)
     # The order of planning within the organization.
@@ -137,6 +139,9 @@ class Run(OrganizationOwned):
             models.Index(fields=["organization", "rule", "-id"], name="run_by_rule"),
             models.Index(fields=["organization", "status", "-id"], name="run_by_status"),
             models.Index(fields=["organization", "delivery_id"], name="run_by_delivery"),
+            models.Index(
+                fields=["parent_step_id"], name="run_by_parent", condition=models.Q(parent_step_id__isnull=False)
+            ),
             models.Index(
                 fields=["organization", "rule", "concurrency_key", "sequence"],
                 name="run_unfinished",

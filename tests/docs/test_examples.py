@@ -31,6 +31,9 @@ class AllConnected:
     environments = ["dev", "staging", "prod"]
     variables: list[KnownVariable] = []
 
+    def has_rule(self, reference: str) -> bool:
+        return True
+
     def connector(self, platform: str) -> type[BaseIntegration]:
         return registry.get(platform)
 

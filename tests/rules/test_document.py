@@ -74,6 +74,9 @@ class World:
         self.environments = ["dev", "prod"]
         self.variables = [KnownVariable("REGION", False), KnownVariable("KEY", True, ("api.example.com",))]
 
+    def has_rule(self, reference: str) -> bool:
+        return reference == "Known"
+
     def connector(self, platform: str) -> type[BaseIntegration]:
         for connector in (Desk, Chat, Web):
             if connector.key == platform:
@@ -309,9 +312,6 @@ def test_data_of_an_event_does_not_choose_where_credentials_go() -> None:
 @pytest.mark.parametrize(
     ("document", "attr"),
     [
-        (rule({"id": "a", "wait": {"for": "2h"}}), "actions.0.wait"),
-        (rule(SEND, {"approval": {}}), "actions.1.approval"),
-        (rule({"rule": "Other"}), "actions.0.rule"),
         (rule({"for_each": "{{ ticket.tags }}", **SEND}), "actions.0.for_each"),
         (rule({"action": "shell_script", "parameters": {"script": "ls"}}), "actions.0.action"),
         (rule({"action": "python_script", "parameters": {}}), "actions.0.action"),
@@ -321,6 +321,46 @@ def test_data_of_an_event_does_not_choose_where_credentials_go() -> None:
 def test_what_comes_later_says_so(document: dict[str, Any], attr: str) -> None:
     found = problem(document)
     assert (found.attr, "not available yet" in found.detail) == (attr, True)
+
+
+# --- steps that call nobody -----------------------------------------------------------------------------------
+
+
+def test_a_wait_an_approval_and_another_rule_are_steps() -> None:
+    steps = (
+        {"id": "a", "wait": {"for": "{{ ticket.priority > 3 ? '1h' : '2h' }}"}},
+        {"wait": {"until": "2026-12-01T09:00:00Z"}},
+        {"approval": {"message": "Refund {{ ticket.id }}?", "roles": ["admin"], "deadline": "2d"}},
+        {"rule": "Known", "inputs": {"id": "{{ ticket.id }}", "waited": "{{ steps.a.output.waited_until }}"}},
+    )
+    found = checked(rule(*steps))
+    assert (found.problems, found.warnings) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("step", "attr"),
+    [
+        ({"wait": {}}, "actions.0.wait"),
+        ({"wait": {"for": "soon"}}, "actions.0.wait.for"),
+        ({"wait": {"for": "2h", "until": "2026-12-01"}}, "actions.0.wait"),
+        ({"wait": {"for": "{{ nope.x }}"}}, "actions.0.wait.for"),
+        ({"wait": {"fro": "2h"}}, "actions.0.wait.fro"),
+        ({"wait": {"for": "2h"}, "action": "http_request"}, "actions.0.action"),
+        ({"wait": {"for": "2h"}, "approval": {}}, "actions.0.approval"),
+        ({"approval": {"roles": ["king"]}}, "actions.0.approval.roles.0"),
+        ({"approval": {"people": ["nobody"]}}, "actions.0.approval.people.0"),
+        ({"rule": "Known", "inputs": {"a": "{{ oops"}}, "actions.0.inputs.a"),
+        ({"inputs": {"a": 1}, **SEND}, "actions.0.inputs"),
+        ({"id": "a"}, "actions.0.action"),
+    ],
+)
+def test_what_is_wrong_with_them_is_told_at_its_place(step: dict[str, Any], attr: str) -> None:
+    assert problem(rule(step)).attr == attr
+
+
+def test_a_rule_that_is_not_there_yet_is_a_warning() -> None:
+    found = checked(rule({"rule": "Later"}))
+    assert (found.problems, [warning.code for warning in found.warnings]) == ([], ["unknown_rule"])
 
 
 # --- a graph of steps -----------------------------------------------------------------------------------------

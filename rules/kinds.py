@@ -1,0 +1,63 @@
+"""Steps that call nobody: waiting for a time, for somebody's approval, for another rule. What they are given."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, model_validator
+
+from rules.document import seconds_of
+
+LONGEST_WAIT = 366 * 86400.0
+
+
+class _Given(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, populate_by_name=True)
+
+
+def _moment(value: Any) -> Any:
+    """Take a time of day with a date, as RFC 3339 or as seconds since 1970; without a zone it is UTC."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return datetime.fromtimestamp(value, UTC)
+    if isinstance(value, str):
+        found = datetime.fromisoformat(value)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(seconds_of), Field(ge=0, le=LONGEST_WAIT)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+
+
+class Wait(_Given):
+    """For how long, or until when, the run rests before it goes on."""
+
+    for_: Duration | None = Field(None, alias="for", title="For", description="Such as 30s, 15m, 2h, 7d.")
+    until: Moment | None = Field(None, title="Until", description="Such as 2026-12-01T09:00:00Z; past: no wait.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.for_ is None) == (self.until is None):
+            raise ValueError("give either `for` or `until`")
+        return self
+
+
+class Approval(_Given):
+    """Who is asked, and what it means when nobody answers in time."""
+
+    message: str = Field("", title="Question", max_length=2000)
+    roles: list[Literal["owner", "admin", "editor", "operator"]] = Field(
+        [], title="Roles", description="Who may decide; anybody who may run rules when empty."
+    )
+    people: list[EmailStr] = Field([], title="People", description="E-mail addresses of members who may decide.")
+    deadline: Duration = Field(7 * 86400.0, title="Deadline", description="How long the answer is waited for.")
+    on_silence: Literal["reject", "approve"] = Field("reject", title="Nobody answers")
+
+
+class NestedRule(_Given):
+    """Which rule is run, with what."""
+
+    rule: str = Field(title="Rule", description="Name or id.", min_length=1)
+    inputs: dict[str, Any] = Field({}, title="Inputs")
+
+
+MODELS: dict[str, type[BaseModel]] = {"wait": Wait, "approval": Approval, "rule": NestedRule}
