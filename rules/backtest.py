@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from integrations import types
 from integrations.models import Integration
 from rules import trial
 from rules.compiled import CompiledRule, indexed
@@ -49,6 +50,7 @@ class Backtest:
         self.rule, self.rule_id = rule, rule_id
         accounts = {row.name: row.pk for row in Integration.objects.only("id", "name")}
         self._index = RuleIndex([indexed(rule, accounts)])
+        self._platforms = types.platforms()
         given = so_far or {}
         self.counts = Counter(given.get("counts", {}))
         self.calls = Counter(given.get("calls", {}))
@@ -102,11 +104,14 @@ class Backtest:
         return str(outcome)
 
     def _predict(self, event: Event, content: EventContent) -> None:
-        for step in trial.try_steps(self.rule, stored_event(event, content), event.platform):
+        for step in self._tried(event, content):
             if step["would_run"]:
                 compiled = self.rule.step(step["id"])
                 self.calls[f"{compiled.platform}.{compiled.action}" if compiled.platform else compiled.action] += 1
         self._name("matched", event)
+
+    def _tried(self, event: Event, content: EventContent) -> list[dict[str, Any]]:
+        return trial.try_steps(self.rule, stored_event(event, content), event.platform, platforms=self._platforms)
 
     def _compare(self, event: Event, outcome: str, then: str) -> None:
         self.counts["matched_then"] += then == "matched"

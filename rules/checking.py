@@ -214,6 +214,8 @@ class _Checker:
         if step.kind != "action":
             self._resting(at, step)
             return
+        if step.inputs is not None:
+            self._problem(f"{at}.inputs", "not_for_kind", "`inputs` belong to a step with `rule`.")
         if step.action is None:
             self._problem(f"{at}.action", "required", "Say what the step does: `action`, `wait`, `approval` or `rule`.")
             return

@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from audit.redaction import Redactor
-from integrations import lookup, registry, specs
+from integrations import lookup, registry, specs, types
 from integrations.errors import IntegrationError
+from integrations.types import Platforms
 from rules.compiled import CompiledRule, CompiledStep
 from rules.conditions import evaluate
 from rules.expressions import ExpressionError
@@ -85,10 +86,15 @@ def try_steps(
     rule_name: str = "",
     organization: Mapping[str, Any] | None = None,
     inputs: Mapping[str, Any] | None = None,
+    platforms: Platforms | None = None,
 ) -> list[dict[str, Any]]:
-    """Return what each step would send, whether or not the event fits: also for rules that people start."""
+    """Return what each step would send, whether or not the event fits: also for rules that people start.
+
+    `platforms` are the organization's; asked for where they are not given.
+    """
+    known = types.platforms() if platforms is None else platforms
     roots = _roots(rule, event, platform, rule_name, organization or {}, inputs or {})
-    return [_try_step(step, roots) for step in rule.steps]
+    return [_try_step(step, roots, known) for step in rule.steps]
 
 
 def explain(
@@ -144,12 +150,12 @@ def as_payload(platform: str, event_type: str, typed: dict[str, Any]) -> dict[st
     return {spec.subject: typed}
 
 
-def _try_step(step: CompiledStep, roots: Mapping[str, Any]) -> dict[str, Any]:
+def _try_step(step: CompiledStep, roots: Mapping[str, Any], platforms: Platforms) -> dict[str, Any]:
     shown: dict[str, Any] = {"id": step.name, "would_run": True, "parameters": None, "error": None, "warnings": []}
     try:
         if step.condition is not None and not step.condition.is_met(roots):
             return {**shown, "would_run": False}
-        model = MODELS.get(step.kind) or lookup.action_of(step.platform, step.action)[1].model
+        model = MODELS.get(step.kind) or lookup.action_of(step.platform, step.action, platforms)[1].model
         rendered = render(step.parameters, roots, model=model, strict=step.strict)
         shown["parameters"] = Redactor().value(rendered.value)
         shown["warnings"] = list(rendered.warnings)

@@ -9,7 +9,9 @@ import yaml
 
 from integrations import registry
 from integrations.base import BaseIntegration
+from integrations.lookup import action_of
 from integrations.specs import ActionSpec
+from integrations.types import Platforms
 from rules.catalogue import KnownIntegration, KnownVariable
 from rules.checking import check
 from rules.conditions import compile_conditions, evaluate
@@ -38,9 +40,7 @@ class AllConnected:
         return registry.get(platform)
 
     def action(self, platform: str, action: str) -> tuple[type[BaseIntegration], ActionSpec]:
-        from integrations.lookup import action_of
-
-        return action_of(platform, action)
+        return action_of(platform, action, Platforms(0, {}))
 
 
 def by_place(found: list[Block]) -> Any:

@@ -146,14 +146,16 @@ def test_who_may_decide_is_asked_by_the_api_and_the_page(desk: Desk, world: Worl
     bea_at_work = browser(bea)
     shown = bea_at_work.get(f"/admin/rules/run/{run.pk}/change/").content.decode()
     assert "Refund 42?" in shown
-    bea_at_work.post(page, {"step": "ask", "decision": "approve", "comment": "ok"})
+    answer = bea_at_work.post(page, {"step": "ask", "decision": "approve", "comment": "ok"}, format="multipart")
+    assert answer.status_code == 302, answer.content
     assert desk.step("ask").status == "succeeded"
 
 
 def test_a_stranger_to_the_step_may_not_decide_on_the_page(desk: Desk) -> None:
     run = asked(desk, people=["bea@example.com"])
     carl = make_member(desk.organization, Role.OPERATOR, email="carl@example.com")
-    browser(carl).post(f"/admin/rules/run/{run.pk}/decide/", {"step": "ask", "decision": "approve"})
+    page = f"/admin/rules/run/{run.pk}/decide/"
+    browser(carl).post(page, {"step": "ask", "decision": "approve"}, format="multipart")
     assert desk.step("ask").status == "waiting"
 
 
@@ -232,7 +234,7 @@ def test_a_worker_may_die_anywhere_and_the_rule_runs_once(desk: Desk, dies_at: i
 def test_rules_that_run_each_other_stop_with_an_explanation(desk: Desk) -> None:
     rule = inner(desk)
     with working_for(desk.organization):
-        authoring.change(rule, {"name": "Inner", "steps": [{"id": "again", "rule": "Inner"}]})
+        rule, _ = authoring.change(rule, {"name": "Inner", "steps": [{"id": "again", "rule": "Inner"}]})
         interventions.start(rule, {})
     for _ in range(15):
         desk.perform()
