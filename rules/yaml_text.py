@@ -136,6 +136,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    # What YAML takes for a line break in a plain text stands escaped in quotes.
+    if re.search("[\x85\u2028\u2029\ufeff]", text):
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
     style = "|" if "\n" in text.strip("\n") and not re.search(r"[ \t]\n|\t|\r", text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules import yaml_text
@@ -84,6 +84,14 @@ def test_several_documents_know_where_they_and_their_parts_stand() -> None:
     assert second.line_of(["steps", 0, "nothing"]) == 7
 
 
+@pytest.mark.parametrize(
+    "odd", ["a\x85b", "\u2028", "\u2029x", "\ufeff", "a\tb\nc", " x\n", "\r\n", "null", "- a", "#", "x: y"]
+)
+def test_odd_texts_survive_as_keys_and_values(odd: str) -> None:
+    assert [document.value for document in yaml_text.read(yaml_text.write([{odd: odd}]))] == [{odd: odd}]
+
+
+@settings(max_examples=500)
 @given(values=st.lists(JSON.filter(lambda value: value is not None), min_size=1, max_size=3))
 def test_what_is_written_is_read_again(values: list[Any]) -> None:
     assert [document.value for document in yaml_text.read(yaml_text.write(values))] == values
