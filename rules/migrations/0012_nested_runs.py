@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rules', '0010_rule_schedule'),
+        ('rules', '0011_recipients'),
         ('tenancy', '0001_initial'),
     ]
 
