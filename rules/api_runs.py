@@ -1,6 +1,7 @@
 """The API's addresses for runs."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django_filters import ChoiceFilter, UUIDFilter
@@ -12,8 +13,9 @@ from rest_framework.response import Response
 
 from rules import interventions
 from rules.approvals import why_not
+from rules.decisions import NOT_CONFIGURED
 from rules.document import RuleDocument
-from rules.models import Attempt, Run, RunContent, RunStatus, Step, StepContent
+from rules.models import Attempt, Run, RunContent, RunStatus, Step, StepContent, StepStatus
 from rules.models.history import RUN_ENDED
 from supportops.api.errors import ApiProblem, Conflict
 from supportops.api.filters import After, Before, OrganizationFilterSet
@@ -69,6 +71,7 @@ class RunSerializer(RunSummarySerializer):
     """A run with its steps and their attempts."""
 
     inputs = serializers.DictField()
+    warnings = serializers.ListField(child=serializers.CharField())
     steps = StepSerializer(many=True)
 
 
@@ -106,11 +109,13 @@ def run_as_dict(run_id: uuid.UUID) -> dict[str, Any]:
                 "error": row.error or None,
             }
         )
-    inputs = RunContent.objects.filter(pk=run.pk).first()
-    needs = RuleDocument.model_validate(run.version.document).graph().needs
+    kept = RunContent.objects.filter(pk=run.pk).first()
+    document = RuleDocument.model_validate(run.version.document)
+    needs = document.graph().needs
     return {
         **RunSummarySerializer(run).data,
-        "inputs": inputs.inputs if inputs else {},
+        "inputs": kept.inputs if kept else {},
+        "warnings": [*(kept.warnings if kept else ()), *_left_undone(document, steps)],
         "steps": [
             {
                 "id": step.name,
@@ -120,6 +125,16 @@ def run_as_dict(run_id: uuid.UUID) -> dict[str, Any]:
             for step in steps
         ],
     }
+
+
+def _left_undone(document: RuleDocument, steps: Sequence[Step]) -> list[str]:
+    """What the run went on without: optional steps that failed, or had no integration."""
+    optional = {name for name, step in document.named_steps() if step.optional}
+    return [
+        f"{step.name}: {step.error}"
+        for step in steps
+        if step.name in optional and (step.status == StepStatus.FAILED or step.error_class == NOT_CONFIGURED)
+    ]
 
 
 def _step_as_dict(step: Step, content: StepContent | None, attempts: list[dict[str, Any]]) -> dict[str, Any]:

@@ -33,7 +33,12 @@ def roots_for(
         "env": dict(env or {}),
         "vars": {},
         "recipients": dict(recipients or {}),
-        "run": {"id": str(run.pk), "created_at": run.created_at.isoformat(), "cause": run.cause},
+        "run": {
+            "id": str(run.pk),
+            "created_at": run.created_at.isoformat(),
+            "cause": run.cause,
+            "environment": run.environment,
+        },
         "rule": {"id": str(run.rule_id), "name": rule_name},
         "organization": dict(organization),
         "integration": dict(integration or {}),

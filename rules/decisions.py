@@ -8,6 +8,9 @@ from rules.models import Step
 from rules.retry import AwaitCredentials
 from rules.settling import Settlement
 
+# How a step says that it was left out for want of an integration.
+NOT_CONFIGURED = "NotConfigured"
+
 
 class Decision(Exception):
     """There is no call to make now."""
@@ -30,6 +33,13 @@ class Failed(Decision):
 class Skipped(Decision):
     def settle(self, settlement: Settlement, row: Step) -> None:
         settlement.skip(row, "Its condition was not met.")
+
+
+class NotConfigured(Decision):
+    """An optional step has no integration to be done with: the run says so, and goes on."""
+
+    def settle(self, settlement: Settlement, row: Step) -> None:
+        settlement.skip(row, str(self), NOT_CONFIGURED)
 
 
 class Cancelled(Decision):

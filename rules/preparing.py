@@ -28,7 +28,7 @@ from rules import kinds, resting
 from rules.claims import Claimed
 from rules.compiled import CompiledRule, CompiledStep, compiled_version
 from rules.context import roots_for
-from rules.decisions import AwaitsCredentials, Cancelled, Decision, Failed, PutBack, Skipped
+from rules.decisions import AwaitsCredentials, Cancelled, Decision, Failed, NotConfigured, PutBack, Skipped
 from rules.expressions import ExpressionError
 from rules.material import Material, Takings, material_at_hand, read_material
 from rules.models import Step, StepStatus
@@ -287,6 +287,8 @@ class _Batch:
                 return connector, spec, None
             integration = self._material.integrations.find(step.platform, compiled.integration, step.run.environment)
         except (registry.UnknownPlatform, IntegrationError) as error:
+            if compiled.optional:
+                raise NotConfigured(str(error)) from None
             raise Failed("InvalidInput", str(error)) from None
         gate = self._material.gates.get(integration.pk)
         if gate is not None and gate.credentials_rejected:

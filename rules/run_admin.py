@@ -14,7 +14,7 @@ from rules import interventions, trial
 from rules.api_runs import OUTCOMES, run_as_dict
 from rules.approvals import why_not
 from rules.compiled import compiled_version
-from rules.models import EventContent, Run, RunContent, RunStatus, StepContent, StepStatus
+from rules.models import EventContent, Run, RunStatus, StepContent, StepStatus
 from rules.models.history import RUN_ENDED
 from rules.replay import stored_event
 from supportops.tenancy.admin import may, place_of
@@ -130,7 +130,6 @@ class RunAdmin(PagedAdmin):
         if not self.has_view_permission(request, run):
             raise PermissionDenied
         shown = run_as_dict(run.pk)
-        content = RunContent.objects.filter(pk=run.pk).first()
         return self.shown(
             request,
             "admin/rules/run/page.html",
@@ -139,7 +138,7 @@ class RunAdmin(PagedAdmin):
             original=run,
             shown=shown,
             steps=shown["steps"],
-            warnings=content.warnings if content else [],
+            warnings=shown["warnings"],
             why=_why(run),
             may_retry=any(step["status"] == StepStatus.FAILED for step in shown["steps"]),
             may_cancel=run.status not in RUN_ENDED,

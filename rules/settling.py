@@ -95,10 +95,10 @@ class Settlement:
         if had_failed and self.runs[step.run_id].cancel_requested_at is None:
             self.give_turns_after(step)
 
-    def skip(self, step: Step, reason: str) -> None:
-        """The step need not do anything, and why."""
+    def skip(self, step: Step, reason: str, error_class: str = "") -> None:
+        """The step need not do anything, and why. `error_class`: it should have, but its author said it may be left."""
         self._end(step, StepStatus.SKIPPED)
-        step.error = storable(reason)[:1000]
+        step.error_class, step.error = error_class, storable(reason)[:1000]
 
     def cancel(self, step: Step) -> None:
         """A person or the end of the run stopped the step before its call."""

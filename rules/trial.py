@@ -189,7 +189,7 @@ def _roots(
         "env": _env(rule),
         "vars": {},
         "recipients": _recipients(rule),
-        "run": {},
+        "run": {"environment": _environment(rule)},
         "rule": {"id": str(rule.rule_id), "name": rule_name},
         "organization": dict(organization),
         "integration": {},
@@ -204,14 +204,19 @@ def _recipients(rule: CompiledRule) -> dict[str, Any]:
     """Return the lists of people; of the environment that the rule itself names."""
     if not any(step.names_recipients for step in rule.steps):
         return {}
-    return Recipients().root(rule.document.trigger.environment or rule.document.environment or "")
+    return Recipients().root(_environment(rule))
 
 
 def _env(rule: CompiledRule) -> dict[str, Any]:
     """Return the variables, secrets as dots; of the environment that the rule itself names."""
     if all(step.variables is None for step in rule.steps):
         return {}
-    return Variables().shown(rule.document.trigger.environment or rule.document.environment or "")
+    return Variables().shown(_environment(rule))
+
+
+def _environment(rule: CompiledRule) -> str:
+    """Return the environment that the rule itself names."""
+    return rule.document.trigger.environment or rule.document.environment or ""
 
 
 def _meta(event: specs.Event, platform: str) -> dict[str, Any]:

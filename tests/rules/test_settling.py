@@ -8,6 +8,7 @@ import pytest
 from audit.models import AuditEntry
 from integrations import usage
 from rules import interventions
+from rules.api_runs import run_as_dict
 from rules.models import Run, StepContent
 from supportops import clock
 from supportops.tenancy.scope import working_for
@@ -65,6 +66,29 @@ def test_a_failure_that_the_author_expected_ends_nothing(desk: Desk, choice: dic
     desk.perform()
     assert desk.statuses() == {"message": "failed", "after": "succeeded"}
     assert (desk.run.status, desk.run.reason, desk.step("message").is_dead_letter) == ("succeeded", "", False)
+
+
+def test_an_optional_step_without_an_integration_is_left_out_with_a_warning(desk: Desk) -> None:
+    desk.rule({**MESSAGE, "integration": "Gone", "optional": True}, request_to(name="after"))
+    desk.ticket()
+    desk.perform()
+    assert desk.statuses() == {"message": "skipped", "after": "succeeded"}
+    assert (desk.run.status, desk.run.reason, desk.attempts("message")) == ("succeeded", "", [])
+    with working_for(desk.organization):
+        shown = run_as_dict(desk.run.pk)
+    assert shown["warnings"] == ["message: There is no slack integration 'Gone' in this organization."]
+
+
+def test_an_optional_step_that_failed_is_a_warning_of_the_run(desk: Desk) -> None:
+    desk.platform.on("POST", SLACK, REFUSAL)
+    desk.rule({**MESSAGE, "optional": True}, request_to(name="after", condition="{{ steps.message.failed }}"))
+    desk.ticket()
+    desk.perform()
+    with working_for(desk.organization):
+        shown = run_as_dict(desk.run.pk)
+    assert shown["status"] == "succeeded"
+    [warning] = shown["warnings"]
+    assert warning.startswith("message: Slack refused: channel_not_found")
 
 
 def test_a_run_that_fails_before_its_first_call_has_begun_all_the_same(desk: Desk) -> None:

@@ -64,6 +64,14 @@ def outcome(world: World, delivery: str) -> str:
         return own_events.outcome_of(delivery)[0]  # type: ignore[arg-type]
 
 
+def test_an_environment_that_only_the_payload_names_is_the_events(world: World, platform: FakePlatform) -> None:
+    rule(world, "News", trigger={"environment": "staging"})
+    sent(world, environment="", payload={"branch": "main", "environment": "staging"})
+    work()
+    with working_for(world.ada.organization):
+        assert (Event.objects.get().environment, Run.objects.get().environment) == ("staging", "staging")
+
+
 def test_an_event_is_kept_and_wakes_the_rules_that_listen_to_it(world: World, platform: FakePlatform) -> None:
     rule(world, "News", trigger={"conditions": {"branch": "main"}})
     rule(world, "Elsewhere", trigger={"environment": "staging"})

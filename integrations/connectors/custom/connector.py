@@ -53,6 +53,12 @@ class Custom(BaseIntegration):
                 type=payload["type"],
                 external_id=str(known) if isinstance(known, str | int) and not isinstance(known, bool) else "",
                 payload=inner or {},
-                environment=str(payload.get("environment") or ""),
+                environment=str(payload.get("environment") or _stage(inner)),
             )
         ]
+
+
+def _stage(payload: Any) -> str:
+    """The environment that a payload names by itself, where the sender gave none beside it."""
+    stage = payload.get("environment") if isinstance(payload, dict) else None
+    return stage[:63] if isinstance(stage, str) else ""
