@@ -1,6 +1,6 @@
 """Twilio: text messages out, text messages in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from integrations.base import BaseIntegration
@@ -87,7 +87,7 @@ class Twilio(BaseIntegration):
         if not body.strip() and not data.media_urls:
             raise InvalidInput("Give a text or the address of a picture.")
         sender = data.from_number or self.credentials.from_number
-        message: dict[str, Any] = {"To": data.to}
+        message: dict[str, Any] = {}
         message["MessagingServiceSid" if sender.startswith("MG") and len(sender) == 34 else "From"] = sender
         if body.strip():
             message["Body"] = body
@@ -95,11 +95,32 @@ class Twilio(BaseIntegration):
             message["MediaUrl"] = data.media_urls
         if self.config.validity_seconds is not None:
             message["ValidityPeriod"] = str(self.config.validity_seconds)
-        sent = self.api.send(message)
+        if len(data.to) > 1:
+            return self._send_each(data.to, message)
+        [number] = data.to
+        kept = self._send(number, message)
+        return Result(True, f"Twilio has taken the message to {number} ({kept['status']}).", kept)
+
+    def _send_each(self, numbers: Sequence[str], message: Mapping[str, Any]) -> Result:
+        """Send to each number; one that Twilio refuses keeps the message from none of the others."""
+        sent: list[dict[str, Any]] = []
+        refused: list[dict[str, Any]] = []
+        for number in numbers:
+            try:
+                sent.append(self._send(number, message))
+            except Permanent as error:
+                refused.append({"to": number, "error": error.message})
+        output = {"sent": sent, "failed": refused}
+        if refused:
+            named = "; ".join(f"{item['to']}: {item['error']}" for item in refused[:5])
+            raise Permanent(f"{len(sent)} of {len(numbers)} messages were taken. Not taken: {named}", data=output)
+        return Result(True, f"Twilio has taken the message to {len(sent)} numbers.", output)
+
+    def _send(self, number: str, message: Mapping[str, Any]) -> dict[str, Any]:
+        sent = self.api.send({"To": number, **message})
         if sent.get("error_code"):
             raise Permanent(f"Twilio did not send the message ({sent['error_code']}): {sent.get('error_message')}")
-        kept = {name: sent.get(name) for name in ("sid", "status", "to", "from", "num_segments", "date_created")}
-        return Result(True, f"Twilio has taken the message to {data.to} ({sent.get('status')}).", kept)
+        return {name: sent.get(name) for name in ("sid", "status", "to", "from", "num_segments", "date_created")}
 
     def register_webhook(self, target: WebhookTarget, known: Registration | None) -> Registration:
         """Have messages to the integration's number sent to the address; setting it again changes nothing."""

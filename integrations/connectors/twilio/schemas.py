@@ -8,7 +8,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from integrations.parameters import Names, Parameters
 from integrations.specs import Choice, Credential, CredentialFields
 
-MAX_TEXT = 1600
+MAX_TEXT, MOST_RECIPIENTS = 1600, 100
 _PUNCTUATION = re.compile(r"[\s().\-\u2010-\u2015]")
 _NUMBER = re.compile(r"(whatsapp:)?\+[1-9]\d{5,14}")
 # A number, a short code, a name, or a messaging service, which chooses among its numbers.
@@ -32,6 +32,13 @@ def _sender(value: Any) -> Any:
     if not _SENDER.fullmatch(sender):
         raise ValueError("a sender is a number (+14158675309), a short code, a name or a messaging service (MG…)")
     return sender
+
+
+def _numbers(value: Any) -> Any:
+    """Take one number for a list, and several separated by commas; a number that stands twice is one."""
+    if isinstance(value, str):
+        value = [part for part in value.split(",") if part.strip()] or [value]
+    return list(dict.fromkeys(map(_number, value))) if isinstance(value, list) else value
 
 
 Number = Annotated[str, BeforeValidator(_number)]
@@ -70,9 +77,11 @@ class TwilioConfig(BaseModel):
 
 
 class SendSms(Parameters):
-    to: Number = Field(
+    to: Annotated[list[Number], BeforeValidator(_numbers)] = Field(
         title="To",
-        description="The number with its country: +14158675309.",
+        description="The number with its country: +14158675309. Several as a list, or separated by commas.",
+        min_length=1,
+        max_length=MOST_RECIPIENTS,
         validation_alias=AliasChoices("to", "number", "phone", "phone_number"),
     )
     body: str = Field(

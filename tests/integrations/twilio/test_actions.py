@@ -61,6 +61,31 @@ def test_a_message() -> None:
     }
 
 
+def sent_to(answers: str, to: Any) -> tuple[Result, list[str]]:
+    """Return what came of a message to several, and the numbers that it was sent to."""
+    with FakePlatform.of("twilio", answers) as twilio:
+        result = twilio.connect(Twilio, CREDENTIALS).execute(Action("send_sms", {**SMS, "to": to}))
+    return result, [form_of(request)["To"][0] for request in twilio.requests]
+
+
+@pytest.mark.parametrize(
+    "to", [["+14158675309", "+4915112345678", "+1 415 867 5309"], "+14158675309, +49 151 12345678"]
+)
+def test_a_message_to_several_is_sent_to_each_once(to: Any) -> None:
+    result, numbers = sent_to("send_sms__201__two", to)
+    assert numbers == ["+14158675309", "+4915112345678"]
+    assert [item["to"] for item in result.data["sent"]] == numbers and result.data["failed"] == []
+
+
+def test_a_number_that_is_refused_keeps_the_message_from_no_other() -> None:
+    with FakePlatform.of("twilio", "send_sms__400__one_of_two") as twilio:
+        connected = twilio.connect(Twilio, CREDENTIALS)
+        with pytest.raises(Permanent, match=r"1 of 2 messages were taken.*\+4915112345678: .*21211") as raised:
+            connected.execute(Action("send_sms", {**SMS, "to": ["+4915112345678", "+14158675309"]}))
+    assert [item["to"] for item in raised.value.data["sent"]] == ["+14158675309"]
+    assert [item["to"] for item in raised.value.data["failed"]] == ["+4915112345678"]
+
+
 def test_everything_that_a_message_can_have() -> None:
     media = ["https://acme.example/a.png", "https://acme.example/b.png"]
     _, call = perform(
