@@ -91,6 +91,12 @@ class Template:
         """Return the paths into the data that are named, root first: ``("env", "REGION")``."""
         return set().union(*(part.node.paths() for part in self.parts if isinstance(part, _Expression)))
 
+    def values(self, context: Mapping[str, Any], *, strict: bool = False) -> tuple[list[Any], list[str]]:
+        """Return the value of each expression in it, and warnings of missing fields. Raises ExpressionError."""
+        scope = _scope(context, self.roots, is_soft=not strict)
+        found = [plain_value(part.value(self.text, scope)) for part in self.parts if isinstance(part, _Expression)]
+        return found, _warnings(scope)
+
     def render(self, context: Mapping[str, Any], *, encode: Encoder | None = None, strict: bool = False) -> Rendered:
         """Return the value with its expressions evaluated.
 

@@ -73,7 +73,7 @@ def command_for(job: Job, files: MemoryFiles, hidden: Sequence[str] = ()) -> Com
     options.add("--uid", str(NOBODY), "--gid", str(NOBODY), "--cap-drop", "ALL", "--hostname", "sandbox", "--clearenv")
     _add_system(options, hidden, has_network=job.access.has_network)
     _add_grants(options, job)
-    options.add_file(f"{SCRIPT_DIR}/{job.file_name}", job.script.encode())
+    options.add_file(f"{SCRIPT_DIR}/{job.file_name}", job.script.encode("utf-8", "replace"))
     if job.workdir and is_within(job.workdir, TMP):
         options.add("--dir", job.workdir)
     # What is made of memory shall not be a way around its limit.
@@ -82,7 +82,7 @@ def command_for(job: Job, files: MemoryFiles, hidden: Sequence[str] = ()) -> Com
     for name, value in environment.items():
         options.add("--setenv", name, value)
     options.add("--chdir", job.workdir or TMP)
-    given = files.add(b"".join(word.encode("utf-8", "surrogateescape") + b"\0" for word in options.words))
+    given = files.add(b"".join(word.encode("utf-8", "replace") + b"\0" for word in options.words))
     run = [*limited(job, with_processes=True), job.interpreter, f"{SCRIPT_DIR}/{job.file_name}", *job.arguments]
     # Ambient capabilities of ours would make bubblewrap refuse, and it needs none.
     words = ["setpriv", "--inh-caps=-all", "--ambient-caps=-all", "--", "bwrap", "--args", given, "--", *run]

@@ -14,7 +14,7 @@ from integrations.sandbox.job import Job
 def command_for(job: Job, folder: Path) -> Command:
     """Return the command that runs `job`, with the script in `folder`, which is the job's home as well."""
     script = folder / job.file_name
-    script.write_text(job.script, encoding="utf-8")
+    script.write_bytes(job.script.encode("utf-8", "replace"))
     script.chmod(0o400)
     home = str(folder)
     environment = {"PATH": PATH, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8", **job.environment}
