@@ -173,7 +173,10 @@ def test(row: Integration) -> dict[str, Any]:
     answer = dict(redactor.value(answer))
     with transaction.atomic():
         if account is not None:
-            Integration.objects.filter(pk=row.pk).update(account_id=account.id[:200], actor_id=account.actor_id[:200])
+            known = {"account_id": account.id, "actor_id": account.actor_id}
+            # Whatever a platform calls us: no part of what we sent it is kept.
+            kept = {name: text[:200] if redactor.text(text) == text else "" for name, text in known.items()}
+            Integration.objects.filter(pk=row.pk).update(**kept)
         health.note_test(row.pk, masked(error, redactor.text) if error else None)
         record("integration.tested", row, changes={"success": answer["success"], "message": answer["message"]})
     return answer
