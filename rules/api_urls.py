@@ -4,6 +4,7 @@ from rules.api import RuleViewSet, UnsavedBacktestView, UnsavedTrialView
 from rules.api_exchange import RuleExportView, RuleImportView
 from rules.api_recipients import RecipientListViewSet
 from rules.api_runs import RunViewSet
+from rules.api_templates import TemplatesView, TemplateView
 from rules.api_variables import VariableViewSet
 from supportops.api.routers import Router, address
 
@@ -18,5 +19,7 @@ urlpatterns = [
     address("rules/backtest", UnsavedBacktestView.as_view(), "rule-backtest-unsaved"),
     address("rules/export", RuleExportView.as_view(), "rule-export"),
     address("rules/import", RuleImportView.as_view(), "rule-import"),
+    address("rules/templates", TemplatesView.as_view(), "rule-templates"),
+    address("rules/templates/<key>", TemplateView.as_view(), "rule-template"),
     *router.urls,
 ]

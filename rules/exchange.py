@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import F
+from pydantic import ValidationError
 
-from rules import authoring, yaml_text
+from rules import authoring, gallery, yaml_text
 from rules.catalogue import OrganizationCatalogue
 from rules.checking import check
 from rules.models import Rule, RuleVersion
-from rules.problems import Problem
+from rules.problems import Problem, Refused
 from rules.yaml_text import NotYaml
 from supportops import odd_json
 
@@ -79,14 +80,15 @@ class Change:
 # --- reading ----------------------------------------------------------------------------------------------------
 
 
-def read(text: str) -> list[Found]:
+def read(text: str, parameters: Mapping[str, Any] | None = None) -> list[Found]:
     """Return the rule documents in a YAML or JSON text: one, several, a list, or ``{"rules": [...]}``.
 
+    With `parameters` a template (rules/gallery.py) is taken too, from those who may be trusted with its size.
     Raises NotReadable.
     """
     if len(text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
         raise NotReadable(f"The text is larger than {MOST_BYTES // 1024 // 1024} MiB.")
-    found = [item for document in _documents(text) for item in _rules_in(document)]
+    found = [item for document in _documents(text) for item in _rules_in(document, parameters)]
     if not found:
         raise NotReadable("There is no rule document in this text.")
     if len(found) > MOST_DOCUMENTS:
@@ -111,9 +113,11 @@ def _documents(text: str) -> list[Found]:
         raise NotReadable(f"This is no valid YAML: {error.message}", error.line) from None
 
 
-def _rules_in(found: Found) -> Iterator[Found]:
+def _rules_in(found: Found, parameters: Mapping[str, Any] | None) -> Iterator[Found]:
     value = found.typed
-    if isinstance(value, Mapping) and set(value) == {"rules"} and isinstance(value["rules"], list):
+    if parameters is not None and gallery.is_template(value):
+        yield from _rules_of_template(value, parameters)
+    elif isinstance(value, Mapping) and set(value) == {"rules"} and isinstance(value["rules"], list):
         for place, item in enumerate(value["rules"]):
             yield Found(item, found.lines, ("rules", place))
     elif isinstance(value, list):
@@ -121,6 +125,20 @@ def _rules_in(found: Found) -> Iterator[Found]:
             yield Found(item, found.lines, (place,))
     else:
         yield found
+
+
+def _rules_of_template(value: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[Found]:
+    try:
+        template = gallery.template_of(value)
+        values = gallery.checked(template, parameters)
+        yield from (Found(document) for document in gallery.documents(template, values))
+    except Refused as refused:
+        raise NotReadable(" ".join(f"{problem.attr}: {problem.detail}" for problem in refused.problems)) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise NotReadable(f"template.{'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise NotReadable(f"The template's rules cannot be made: {error}") from None
 
 
 # --- planning and taking in -------------------------------------------------------------------------------------

@@ -30,3 +30,6 @@ class Deployment(BaseModel):
     backup: dict[str, Any] | bool | None = Field(None, description="What was kept before a teardown.")
     cost: float | dict[str, Any] | None = Field(None, description="What it costs, or what the teardown saves.")
     reason: str = ""
+    urgent: bool = Field(False, description="Whether its people must hear of it at once.")
+    health: str | dict[str, Any] | None = Field(None, description="How it is after the setup, where that is not well.")
+    maintenance: str | None = Field(None, description="The maintenance window that it belongs to, in words.")

@@ -1,5 +1,7 @@
-"""``manage.py apply rules.yaml --organization acme [--dry-run] [--disabled]``"""
+"""``manage.py apply rules.yaml --organization acme [--dry-run] [--disabled] [--set channel=#ops]``"""
 
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ class Command(BaseCommand):
         parser.add_argument("files", nargs="+", type=Path, help="YAML or JSON, one or many documents each.")
         parser.add_argument("--organization", required=True, metavar="SLUG")
         parser.add_argument("--dry-run", action="store_true", help="Say what would be done, and do nothing.")
+        parser.add_argument(
+            "--set", action="append", default=[], metavar="NAME=VALUE", help="A parameter of a template of the gallery."
+        )
         parser.add_argument("--disabled", action="store_true", help="What is created or changed lands disabled.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -28,7 +33,8 @@ class Command(BaseCommand):
         if organization is None:
             raise CommandError(f"There is no organization '{options['organization']}'.")
         with working_for(organization), acting_as(Actor("system", "", "manage.py apply")):
-            planned = [(path, self._plan(path, disabled=options["disabled"])) for path in options["files"]]
+            parameters = _parameters(options["set"])
+            planned = [(path, self._plan(path, parameters, disabled=options["disabled"])) for path in options["files"]]
             if problems := [line for path, changes in planned for line in _problems(path, changes)]:
                 raise CommandError("Nothing was changed.\n" + "\n".join(problems))
             self._refuse_doubles(planned)
@@ -44,10 +50,10 @@ class Command(BaseCommand):
         if options["dry_run"]:
             self.stdout.write("Nothing was changed: this was a dry run.")
 
-    def _plan(self, path: Path, *, disabled: bool) -> list[exchange.Change]:
+    def _plan(self, path: Path, parameters: Mapping[str, Any], *, disabled: bool) -> list[exchange.Change]:
         try:
-            text = path.read_text(encoding="utf-8-sig")
-            return exchange.plan(exchange.read(text), default_name=exchange.name_of_file(path.name), disabled=disabled)
+            found = exchange.read(path.read_text(encoding="utf-8-sig"), parameters)
+            return exchange.plan(found, default_name=exchange.name_of_file(path.name), disabled=disabled)
         except OSError as error:
             raise CommandError(f"{path} cannot be read: {error.strerror}.") from None
         except UnicodeDecodeError as error:
@@ -71,6 +77,20 @@ class Command(BaseCommand):
             return exchange.take_in(change.typed)[1]
         except Refused as refused:
             raise CommandError(f"{path}: '{change.name}' was not taken: {refused}") from None
+
+
+def _parameters(typed: Sequence[str]) -> dict[str, Any]:
+    """Return ``NAME=VALUE`` as parameters: a value is JSON where it can be, else a text."""
+    found: dict[str, Any] = {}
+    for item in typed:
+        name, is_given, text = item.partition("=")
+        if not is_given:
+            raise CommandError(f"--set {item}: write it as NAME=VALUE.")
+        try:
+            found[name] = json.loads(text)
+        except ValueError:
+            found[name] = text
+    return found
 
 
 def _problems(path: Path, changes: list[exchange.Change]) -> list[str]:
