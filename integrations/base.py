@@ -301,7 +301,8 @@ class BaseIntegration:
     def accepted_answer(cls, request: WebhookRequest, payload: Any) -> HandshakeAnswer | None:
         """Return what this platform wants to hear of a delivery that was taken, None for the common answer.
 
-        For platforms that show our answer to a person. The delivery is committed before it is given.
+        For platforms that show our answer to a person. The delivery is committed before it is given; a repeat of one
+        gets the same answer.
         """
         return None
 

@@ -172,13 +172,14 @@ def _take(request: WebhookRequest, connector: type[BaseIntegration], endpoint: K
         return Answer(handshake.status, handshake=handshake)
     sender_id = asked_for_text(connector.delivery_key, request.headers, payload)
     stored = _store(request, endpoint, sender_id, trace_id)
-    if stored.outcome == Outcome.ACCEPTED:
-        taken = {"delivery": str(stored.delivery_id), "status": "accepted"}
-        wanted = asked(connector.accepted_answer, request, payload, kind=HandshakeAnswer)
-        return Answer(wanted.status if wanted else 202, taken, handshake=wanted)
     if stored.outcome == Outcome.CONFLICT:
         _keep_conflict(stored.delivery_id, request)
-    return Answer(200, {"delivery": str(stored.delivery_id), "status": stored.outcome.value})
+    taken = {"delivery": str(stored.delivery_id), "status": stored.outcome.value}
+    # A repeat is answered in the platform's form as well: it shows our answer to a person each time.
+    wanted = asked(connector.accepted_answer, request, payload, kind=HandshakeAnswer)
+    if wanted is not None:
+        return Answer(wanted.status, taken, handshake=wanted)
+    return Answer(202 if stored.outcome == Outcome.ACCEPTED else 200, taken)
 
 
 def _store(

@@ -122,6 +122,17 @@ def test_a_message_is_answered_with_nothing_to_say(world: World) -> None:
 
 
 @pytest.mark.django_db
+def test_a_repeat_and_a_conflict_are_answered_with_nothing_to_say_too(world: World) -> None:
+    sender = make_sender(world.ada, "twilio")
+    body = request("twilio", "sms.received").body
+    for sent in (body, body, body + b"&Further=1"):
+        answer = sender.send(sent, content_type=FORM)
+        assert (answer.status_code, answer.content) == (200, b"<Response/>")
+    with working_for(world.ada.organization):
+        assert len(deliveries(world.ada)) == 1
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("account", "status"), [(ACCOUNT, DeliveryStatus.PROCESSED), ("AC" + "9" * 32, DeliveryStatus.IGNORED)]
 )
