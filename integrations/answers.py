@@ -18,7 +18,9 @@ from integrations.errors import (
     Permanent,
     RateLimited,
     Unavailable,
+    Uncertain,
 )
+from integrations.payloads import identifier
 from integrations.rate_headers import rate_limit
 from integrations.retry_after import clamped, wait_of
 from integrations.vendor_message import plain_text_message, shortened, vendor_message
@@ -55,17 +57,42 @@ class Response:
             return self.body.decode("utf-8", errors="replace")
 
     def json(self) -> Any:
-        """Return the parsed body. Raises Permanent when it is not JSON."""
+        """Return the parsed body.
+
+        Raises, when it is not JSON, Uncertain for a success of what may have changed something, Permanent otherwise.
+        """
         try:
             return odd_json.loads(self.body)
         except odd_json.MalformedJson as error:
             said = shortened(plain_text_message(self.text), 100)
-            raise Permanent(
+            may_have_reached = self.is_success and self.method not in SAFE_METHODS
+            raise (Uncertain if may_have_reached else Permanent)(
                 f"{self.platform or 'The platform'} answered {self.status_code} with something that is not JSON"
                 + (f": {said}" if said else "."),
                 detail=str(error),
                 status_code=self.status_code,
+                may_have_reached=may_have_reached,
             ) from None
+
+    def made(self, *, by: str = "id", inside: str = "") -> dict[str, Any]:
+        """Return the object that a call made or changed; `inside` names the field that holds it.
+
+        `by` names the field (a text or a whole number) that proves it. Raises Uncertain where it is missing, whatever
+        the status: some platforms answer a refusal with 2xx, so nobody knows what became of the call.
+        """
+        answer = self.json()
+        found = answer.get(inside) if inside and isinstance(answer, dict) else answer
+        if isinstance(found, dict) and identifier(found.get(by)) is not None:
+            return dict(found)
+        said = shortened(self.message) if isinstance(answer, dict) else ""
+        raise Uncertain(
+            f"{self.platform or 'The platform'} answered {self.status_code} without the "
+            f"{f'{inside}.{by}' if inside else by} of what was to be done"
+            + (f": {said.rstrip('.')}." if said else ".")
+            + " It may be done all the same.",
+            status_code=self.status_code,
+            may_have_reached=True,
+        )
 
     def json_or_none(self) -> Any:
         """Return the parsed body, None when it is not JSON."""

@@ -171,17 +171,18 @@ class FreshdeskClient:
 
     # --- writing ---------------------------------------------------------------------------------------------
     def create(self, path: str, body: Mapping[str, Any], files: Sequence[File] = ()) -> dict[str, Any]:
-        return _object(self.http.post(path, **_request(body, files)))
+        return self.http.post(path, **_request(body, files)).made()
 
     def update(self, path: str, body: Mapping[str, Any], files: Sequence[File] = ()) -> dict[str, Any]:
-        return _object(self.http.put(path, **_request(body, files)))
+        return self.http.put(path, **_request(body, files)).made()
 
     def bulk_update(self, ids: list[int], properties: Mapping[str, Any]) -> dict[str, Any]:
         """Change many tickets and wait for the job, as long as the call's time lasts. Raises Unavailable beyond it.
 
         https://developers.freshdesk.com/api/#bulk_update_tickets
         """
-        job = self.create("/tickets/bulk_update", {"bulk_action": {"ids": ids, "properties": dict(properties)}})
+        change = {"bulk_action": {"ids": ids, "properties": dict(properties)}}
+        job = _object(self.http.post("/tickets/bulk_update", json=change))
         wait = _FIRST_WAIT
         while (state := _job_state(job)) not in _JOB_DONE | _JOB_FAILED:
             if "job_id" not in job and "id" not in job:

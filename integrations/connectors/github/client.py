@@ -61,7 +61,7 @@ class GithubClient:
 
     def create_repository(self, organization: str, body: Mapping[str, Any]) -> Json:
         place = path("orgs", organization, "repos") if organization else "/user/repos"
-        return self._object(self.http.post(place, json=dict(body)))
+        return self.http.post(place, json=dict(body)).made()
 
     def issue(self, repo: str, number: int | str) -> Json:
         return self._object(self.http.get(self.at(repo, "issues", number)))
@@ -82,10 +82,10 @@ class GithubClient:
         return self.pages(self.at(repo, "releases"))
 
     def create(self, repo: str, *parts: object, body: Mapping[str, Any]) -> Json:
-        return self._object(self.http.post(self.at(repo, *parts), json=dict(body)))
+        return self.http.post(self.at(repo, *parts), json=dict(body)).made()
 
     def change(self, repo: str, *parts: object, body: Mapping[str, Any]) -> Json:
-        return self._object(self.http.patch(self.at(repo, *parts), json=dict(body)))
+        return self.http.patch(self.at(repo, *parts), json=dict(body)).made()
 
     def labels(self, repo: str) -> list[Json]:
         return list(self.pages(self.at(repo, "labels")))

@@ -90,17 +90,19 @@ class SheetsClient:
         params = {"valueInputOption": _input(formulas), "insertDataOption": "INSERT_ROWS"}
         place = self.at(spreadsheet, "values", range_, verb="append")
         body = {"majorDimension": "ROWS", "values": [list(row) for row in rows]}
-        return dict(mapping(mapping(self.http.post(place, params=params, json=body).json()).get("updates")))
+        made = self.http.post(place, params=params, json=body).made(by="spreadsheetId")
+        return dict(mapping(made.get("updates")))
 
     def put(self, spreadsheet: str, range_: str, rows: Sequence[Sequence[Cell]], *, formulas: bool) -> Json:
         params = {"valueInputOption": _input(formulas)}
         body = {"range": range_, "majorDimension": "ROWS", "values": [list(row) for row in rows]}
-        return dict(mapping(self.http.put(self.at(spreadsheet, "values", range_), params=params, json=body).json()))
+        place = self.at(spreadsheet, "values", range_)
+        return self.http.put(place, params=params, json=body).made(by="spreadsheetId")
 
     def put_many(self, spreadsheet: str, data: Sequence[Json], *, formulas: bool) -> Json:
         body = {"valueInputOption": _input(formulas), "data": list(data)}
         place = path("spreadsheets", spreadsheet) + "/values:batchUpdate"
-        return dict(mapping(self.http.post(place, json=body).json()))
+        return self.http.post(place, json=body).made(by="spreadsheetId")
 
     # --- sheets ----------------------------------------------------------------------------------------------
     def about(self, spreadsheet: str) -> Json:
@@ -127,12 +129,12 @@ class SheetsClient:
     def change(self, spreadsheet: str, requests: Sequence[Json]) -> list[Json]:
         """Make changes of the sheets, all of them or none, and return what came of each."""
         place = path("spreadsheets", spreadsheet) + ":batchUpdate"
-        answer = mapping(self.http.post(place, json={"requests": list(requests)}).json())
+        answer = self.http.post(place, json={"requests": list(requests)}).made(by="spreadsheetId")
         return [dict(mapping(reply)) for reply in items(answer.get("replies"))]
 
     def create(self, title: str) -> Json:
         body = {"properties": {"title": title}, "sheets": [{"properties": {"title": title}}]}
-        return dict(mapping(self.http.post("/spreadsheets", json=body).json()))
+        return self.http.post("/spreadsheets", json=body).made(by="spreadsheetId")
 
     def at(self, spreadsheet: str, *parts: str, verb: str = "") -> str:
         tail = "".join("/" + quote(part, safe="!:") for part in parts)

@@ -75,8 +75,8 @@ class JiraClient:
         return dict(self.get("serverInfo"))
 
     # --- issues ----------------------------------------------------------------------------------------------
-    def create_issue(self, body: Mapping[str, Any]) -> Json:
-        return dict(self.post("issue", body=body))
+    def create(self, body: Mapping[str, Any], *parts: object) -> Json:
+        return self.http.post(self.at(*parts), json=dict(body)).made()
 
     def edit_issue(self, issue: str, body: Mapping[str, Any]) -> None:
         self.http.put(self.at("issue", issue), json=dict(body))

@@ -147,7 +147,7 @@ class Jira(BaseIntegration):
         labels = self.config.default_labels if data.labels is None else data.labels
         if labels:
             fields["labels"] = labels
-        made = self.client.create_issue({"fields": fields, **self._mark()})
+        made = self.client.create({"fields": fields, **self._mark()}, "issue")
         return self._opened(str(made["key"]), str(made["id"]), files)
 
     def find_created_issue(self, data: CreateJiraIssue) -> Result | None:
@@ -214,7 +214,7 @@ class Jira(BaseIntegration):
             body["properties"] = [*body.get("properties", []), shown]
         if data.visible_to_role:
             body["visibility"] = {"type": "role", "value": data.visible_to_role}
-        comment = self.client.post("issue", data.issue, "comment", body=body)
+        comment = self.client.create(body, "issue", data.issue, "comment")
         return self._commented(data.issue, str(comment["id"]), files)
 
     def find_comment(self, data: AddJiraComment) -> Result | None:

@@ -66,7 +66,8 @@ class NotionClient:
         """
         response = self.http.request(method, path(*parts), json=dict(body), expected={503})
         if response.is_success:
-            return dict(mapping(response.json()))
+            # Blocks are answered as a list, all else as the object.
+            return response.made(by="object" if parts[0] == "blocks" else "id")
         more = mapping(mapping(response.json_or_none()).get("additional_data"))
         made = text(more.get("committed_resource_id"))
         children = [child for child in items(more.get("committed_child_ids")) if isinstance(child, str)]

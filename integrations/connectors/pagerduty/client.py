@@ -30,19 +30,20 @@ class PagerDutyApi:
         self._events_host = "events_eu" if region == "eu" else "events"
 
     # --- Events API ------------------------------------------------------------------------------------------
-    def enqueue(self, event_action: str, dedup_key: str, **body: Any) -> Any:
-        """Send an event. 202 means that it was taken; PagerDuty makes an alert of it a moment later."""
+    def enqueue(self, event_action: str, dedup_key: str, **body: Any) -> str:
+        """Send an event and return its key. 202 means that it was taken: an alert is made of it a moment later."""
         event = {"routing_key": self.credentials.routing_key, "event_action": event_action, "dedup_key": dedup_key}
-        return self.http.post("/enqueue", host=self._events_host, json={**event, **body}).json()
+        sent = self.http.post("/enqueue", host=self._events_host, json={**event, **body})
+        return str(sent.made(by="dedup_key")["dedup_key"])
 
     # --- REST API --------------------------------------------------------------------------------------------
     def get(self, *parts: str, **params: Any) -> Any:
-        return self._call("GET", *parts, params=params)
+        return self._call("GET", *parts, params=params).json()
 
-    def post(self, *parts: str, **body: Any) -> Any:
+    def post(self, *parts: str, **body: Any) -> "Response":
         return self._call("POST", *parts, json=body)
 
-    def put(self, *parts: str, **body: Any) -> Any:
+    def put(self, *parts: str, **body: Any) -> "Response":
         return self._call("PUT", *parts, json=body)
 
     def delete(self, *parts: str) -> None:
@@ -77,10 +78,10 @@ class PagerDutyApi:
 
     def set_status(self, incident_id: str, status: str, **changes: Any) -> Json:
         body = {"type": "incident_reference", "status": status, **changes}
-        return dict(self.put("incidents", incident_id, incident=body)["incident"])
+        return self.put("incidents", incident_id, incident=body).made(inside="incident")
 
-    def _call(self, method: str, *parts: str, **request: Any) -> Any:
-        return self.http.request(method, path(*parts), host=self._rest_host, headers=self._headers(), **request).json()
+    def _call(self, method: str, *parts: str, **request: Any) -> "Response":
+        return self.http.request(method, path(*parts), host=self._rest_host, headers=self._headers(), **request)
 
     def _headers(self) -> dict[str, str]:
         if not self.credentials.api_token:

@@ -160,8 +160,7 @@ class PagerDuty(BaseIntegration):
             "links": [_given(link.model_dump()) for link in data.links],
             "images": [_given(image.model_dump()) for image in data.images],
         }
-        answer = self.api.enqueue("trigger", dedup_key, **_given(body))
-        key = mapping(answer).get("dedup_key") or dedup_key
+        key = self.api.enqueue("trigger", dedup_key, **_given(body))
         return Result(True, "PagerDuty has taken the alert.", {"dedup_key": key, "incident": None})
 
     def acknowledge_incident(self, data: AcknowledgeIncident) -> Result:
@@ -185,8 +184,8 @@ class PagerDuty(BaseIntegration):
 
     def add_note(self, data: AddNote) -> Result:
         incident_id = self._incident_id(data)
-        note = self.api.post("incidents", incident_id, "notes", note={"content": data.content})["note"]
-        return Result(True, "The note is there.", {"id": note.get("id"), "incident_id": incident_id})
+        note = self.api.post("incidents", incident_id, "notes", note={"content": data.content}).made(inside="note")
+        return Result(True, "The note is there.", {"id": note["id"], "incident_id": incident_id})
 
     def register_webhook(self, target: WebhookTarget, known: Registration | None) -> Registration:
         """Subscribe the whole account. The signing secret comes once, with a new subscription."""
@@ -211,7 +210,7 @@ class PagerDuty(BaseIntegration):
                 "delivery_method": {"type": "http_delivery_method", "url": target.url},
                 "filter": {"type": "account_reference"},
             },
-        )["webhook_subscription"]
+        ).made(inside="webhook_subscription")
         secret = mapping(made.get("delivery_method")).get("secret")
         if not secret:
             raise Permanent("PagerDuty's answer to the new webhook subscription holds no signing secret.")
@@ -246,7 +245,8 @@ class PagerDuty(BaseIntegration):
             "body": {"type": "incident_body", "details": _details(data, self.config.default_source, severity)},
         }
         try:
-            made, message = self.api.post("incidents", incident=incident)["incident"], "The incident is open."
+            made = self.api.post("incidents", incident=incident).made(inside="incident")
+            message = "The incident is open."
         except InvalidInput as error:
             if not is_refused_as_open(error):
                 raise

@@ -40,13 +40,21 @@ class TelegramApi:
         """Call a method and return its result."""
         return _result(self.http.post(f"{self._bot}/{method}", json=parameters))
 
-    def upload(self, method: str, field: str, file: "File", **parameters: Any) -> Any:
-        """Call a method that takes a file: objects among its parameters travel as JSON in fields of a form."""
+    def send(self, method: str, **parameters: Any) -> Json:
+        """Call a method that sends a message, and return the message."""
+        return self.http.post(f"{self._bot}/{method}", json=parameters).made(by="message_id", inside="result")
+
+    def upload(self, method: str, field: str, file: "File", **parameters: Any) -> Json:
+        """Send a message with a file, and return the message.
+
+        Objects among the parameters travel as JSON in fields of a form.
+        """
         fields = {
             name: value if isinstance(value, str) else odd_json.dumps(value) for name, value in parameters.items()
         }
         files = {field: (file.name, file.content, file.content_type)}
-        return _result(self.http.post(f"{self._bot}/{method}", data=fields, files=files))
+        sent = self.http.post(f"{self._bot}/{method}", data=fields, files=files)
+        return sent.made(by="message_id", inside="result")
 
 
 def error_for(response: "Response") -> IntegrationError | None:

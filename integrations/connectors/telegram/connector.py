@@ -96,7 +96,7 @@ class Telegram(BaseIntegration):
         body: dict[str, Any] = {"text": data.html, "parse_mode": "HTML"} if data.html else {"text": data.text}
         if not data.show_preview:
             body["link_preview_options"] = {"is_disabled": True}
-        return self._sent(data, lambda target: self.api.call("sendMessage", **target, **body))
+        return self._sent(data, lambda target: self.api.send("sendMessage", **target, **body))
 
     def send_document(self, data: SendDocument) -> Result:
         file = self.open_file(data)
@@ -115,18 +115,18 @@ class Telegram(BaseIntegration):
         if mapping(self.api.call("getWebhookInfo")).get("url") in known.ids:
             self.api.call("deleteWebhook")
 
-    def _sent(self, data: Target, send: Callable[[dict[str, Any]], Any]) -> Result:
+    def _sent(self, data: Target, send: Callable[[dict[str, Any]], dict[str, Any]]) -> Result:
         target = self._target(data)
         try:
-            sent = mapping(send(target))
+            sent = send(target)
         except InvalidInput as error:
             new_id = moved_to(error)
             if new_id is None:
                 raise
             # Refused before anything was sent: the group goes on under another id.
-            sent = mapping(send({**target, "chat_id": new_id}))
+            sent = send({**target, "chat_id": new_id})
         chat_id = mapping(sent.get("chat")).get("id")
-        kept: dict[str, Any] = {"message_id": sent.get("message_id"), "chat_id": chat_id}
+        kept: dict[str, Any] = {"message_id": sent["message_id"], "chat_id": chat_id}
         if file_id := mapping(sent.get("document")).get("file_id"):
             kept["file_id"] = file_id
         named = str(target["chat_id"])

@@ -45,11 +45,15 @@ class TrelloApi:
     def get(self, *parts: str, **params: Any) -> Any:
         return self.http.get(path(*parts), params=params).json()
 
-    def post(self, *parts: str, **body: Any) -> Any:
-        return self.http.post(path(*parts), json=body).json()
+    def post(self, *parts: str, **body: Any) -> Json:
+        return self.http.post(path(*parts), json=body).made()
 
-    def put(self, *parts: str, **body: Any) -> Any:
-        return self.http.put(path(*parts), json=body).json()
+    def put(self, *parts: str, **body: Any) -> Json:
+        return self.http.put(path(*parts), json=body).made()
+
+    def give_label(self, card: str, label_id: str) -> None:
+        """https://developer.atlassian.com/cloud/trello/rest/api-group-cards/#api-cards-id-idlabels-post"""
+        self.http.post(path("cards", card, "idLabels"), json={"value": label_id})
 
     # --- webhooks --------------------------------------------------------------------------------------------
     def webhooks_to(self, token: str, address: str) -> list[Json]:

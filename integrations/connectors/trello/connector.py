@@ -306,7 +306,7 @@ class Trello(BaseIntegration):
             label_id = str(self.api.post("labels", name=data.label, color=data.color, idBoard=board_id)["id"])
         # A label that is there already would be answered with an error.
         if label_id not in card.get("idLabels", []):
-            self.api.post("cards", data.card, "idLabels", value=label_id)
+            self.api.give_label(data.card, label_id)
         return Result(True, f"The card has the label '{data.label}'.", {"card_id": card["id"], "label_id": label_id})
 
     def add_attachment(self, data: AddAttachment) -> Result:
@@ -390,8 +390,7 @@ class Trello(BaseIntegration):
         return self._attach(card, files={"file": part}, data={"name": name or file.name})
 
     def _attach(self, card: str, **request: Any) -> Json:
-        made: Json = self.http.post(path("cards", card, "attachments"), **request).json()
-        return made
+        return self.http.post(path("cards", card, "attachments"), **request).made()
 
     # --- in --------------------------------------------------------------------------------------------------
     def handle_webhook(self, payload: Any) -> list[Event]:

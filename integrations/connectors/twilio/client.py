@@ -41,7 +41,7 @@ class TwilioApi:
         return dict(self.http.get(f"{path('Accounts', self._account_sid)}.json").json())
 
     def send(self, message: Json) -> Json:
-        return dict(self.http.post(self._place("Messages"), data=message).json())
+        return self.http.post(self._place("Messages"), data=message).made(by="sid")
 
     def numbers(self, **params: Any) -> Iterator[Json]:
         """The account's numbers; those of the first thousand."""

@@ -199,12 +199,28 @@ class ZendeskClient:
         return _items(self.call("GET", "/custom_statuses", params={"active": "true"}), "custom_statuses")
 
     # --- writing ---------------------------------------------------------------------------------------------
-    def create(self, path: str, name: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Any:
-        return self.call("POST", path, json={name: dict(body)}, headers=headers)
+    def create(
+        self, path: str, name: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        return self.http.post(path, json={name: dict(body)}, headers=headers).made(inside=name)
 
     def update(self, path: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        answer = self.call("PUT", path, json={name: dict(body)})
-        return answer if isinstance(answer, dict) else {}
+        return self.http.put(path, json={name: dict(body)}).made(inside=name)
+
+    def audited_update(self, ticket_id: int | str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Change a ticket and return the audit of the change, which holds its comment."""
+        return self.http.put(f"/tickets/{ticket_id}", json={"ticket": dict(body)}).made(inside="audit")
+
+    def add_tags(self, ticket_id: int | str, tags: Sequence[str]) -> list[Any]:
+        """Add tags, where POST would replace them, and return all that the ticket has.
+
+        https://developer.zendesk.com/api-reference/ticketing/ticket-management/tags/#add-tags
+        """
+        answer = self.call("PUT", f"/tickets/{ticket_id}/tags", json={"tags": list(tags)})
+        there = answer.get("tags") if isinstance(answer, dict) else None
+        if not isinstance(there, list):
+            raise Uncertain("Zendesk answered without 'tags': they may be there all the same.", may_have_reached=True)
+        return there
 
     def upload(self, files: Sequence[File]) -> list[str]:
         """Give files to Zendesk and return the token that a comment names them by, in a list; empty without files.
@@ -232,8 +248,8 @@ class ZendeskClient:
         https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#update-many-tickets
         """
         query = {"ids": ",".join(str(ticket_id) for ticket_id in ids)}
-        answer = self.call("PUT", "/tickets/update_many", params=query, json={"ticket": dict(fields)})
-        job, wait = _inner(answer, "job_status"), _FIRST_WAIT
+        answer = self.http.put("/tickets/update_many", params=query, json={"ticket": dict(fields)})
+        job, wait = answer.made(inside="job_status"), _FIRST_WAIT
         while job.get("status") not in _JOB_ENDED:
             if wait + _RESERVE > self.http.remaining():
                 raise Unavailable(
@@ -252,7 +268,7 @@ class ZendeskClient:
         return [webhook for webhook in self.pages("/webhooks", "webhooks") if webhook.get("endpoint") == address]
 
     def make_webhook(self, webhook: Mapping[str, Any]) -> str:
-        return str(_inner(self.create("/webhooks", "webhook", webhook), "webhook").get("id") or "")
+        return str(self.create("/webhooks", "webhook", webhook)["id"])
 
     def change_webhook(self, webhook_id: str, webhook: Mapping[str, Any]) -> None:
         self.http.put(path("webhooks", webhook_id), json={"webhook": dict(webhook)})

@@ -294,7 +294,7 @@ class Zendesk(BaseIntegration):
             body.setdefault("external_id", markers.tag(key))
             body["metadata"] = {_MARK: key}
             headers = {"Idempotency-Key": key}
-        ticket = self.client.create("/tickets", "ticket", body, headers).get("ticket") or {}
+        ticket = self.client.create("/tickets", "ticket", body, headers)
         return self._ticket_result(f"Ticket {ticket.get('id')} was opened.", ticket)
 
     def find_created_ticket(self, data: CreateTicket) -> Result | None:
@@ -321,8 +321,8 @@ class Zendesk(BaseIntegration):
             comment["author_id"] = self.client.user_id(data.author)
         comment |= self._uploads(data)
         body = {"comment": comment, **(self.client.status_fields(data.status) if data.status is not None else {})}
-        answer = self.client.update(f"/tickets/{data.ticket_id}", "ticket", {**body, **self._marked()})
-        return self._comment_result(f"A comment was added to ticket {data.ticket_id}.", answer.get("audit"))
+        audit = self.client.audited_update(data.ticket_id, {**body, **self._marked()})
+        return self._comment_result(f"A comment was added to ticket {data.ticket_id}.", audit)
 
     def find_comment(self, data: AddComment) -> Result | None:
         audit = self._own_audit(data.ticket_id)
@@ -340,12 +340,7 @@ class Zendesk(BaseIntegration):
         return self._changed(data.ticket_id, {"priority": data.priority}, "has its new priority")
 
     def add_tags(self, data: AddTags) -> Result:
-        """PUT /tickets/{id}/tags adds; POST would replace.
-
-        https://developer.zendesk.com/api-reference/ticketing/ticket-management/tags/#add-tags
-        """
-        answer = self.client.call("PUT", f"/tickets/{data.ticket_id}/tags", json={"tags": data.tags})
-        tags = answer.get("tags") if isinstance(answer, dict) else None
+        tags = self.client.add_tags(data.ticket_id, data.tags)
         return Result(True, f"Ticket {data.ticket_id} has the tags.", {"id": data.ticket_id, "tags": tags})
 
     def apply_macro(self, data: ApplyMacro) -> Result:
@@ -360,8 +355,8 @@ class Zendesk(BaseIntegration):
         if not body:
             return self._ticket_result(f"The macro changes nothing on ticket {data.ticket_id}.", ticket)
         body |= {"macro_id": macro_id, "safe_update": True, "updated_stamp": ticket.get("updated_at")}
-        answer = self.client.update(f"/tickets/{data.ticket_id}", "ticket", {**body, **self._marked()})
-        return self._ticket_result(f"The macro was applied to ticket {data.ticket_id}.", answer.get("ticket") or {})
+        changed = self.client.update(f"/tickets/{data.ticket_id}", "ticket", {**body, **self._marked()})
+        return self._ticket_result(f"The macro was applied to ticket {data.ticket_id}.", changed)
 
     def find_applied_macro(self, data: ApplyMacro) -> Result | None:
         if self._own_audit(data.ticket_id) is None:
@@ -414,7 +409,7 @@ class Zendesk(BaseIntegration):
             # Without either there would be nothing by which Zendesk or we could tell a second one.
             body["external_id"] = markers.tag(self.call.idempotency_key)
         path = "/users/create_or_update" if data.update_existing else "/users"
-        user = self.client.create(path, "user", body).get("user") or {}
+        user = self.client.create(path, "user", body)
         return Result(True, f"User {user.get('id')} was added.", user)
 
     def find_created_user(self, data: CreateUser) -> Result | None:
@@ -431,13 +426,12 @@ class Zendesk(BaseIntegration):
 
     def update_user(self, data: UpdateUser) -> Result:
         """PUT /users/{id}, https://developer.zendesk.com/api-reference/ticketing/users/users/#update-user"""
-        user = self.client.update(f"/users/{data.user_id}", "user", self._user_body(data)).get("user") or {}
+        user = self.client.update(f"/users/{data.user_id}", "user", self._user_body(data))
         return Result(True, f"User {data.user_id} was changed.", user)
 
     def create_organization(self, data: CreateOrganization) -> Result:
         """POST /organizations. Names are unique: a second one is refused."""
-        answer = self.client.create("/organizations", "organization", self._organization_body(data))
-        organization = answer.get("organization") or {}
+        organization = self.client.create("/organizations", "organization", self._organization_body(data))
         return Result(True, f"Organization {organization.get('id')} was added.", organization)
 
     def find_created_organization(self, data: CreateOrganization) -> Result | None:
@@ -449,8 +443,8 @@ class Zendesk(BaseIntegration):
     def update_organization(self, data: UpdateOrganization) -> Result:
         """PUT /organizations/{id}"""
         path = f"/organizations/{data.organization_id}"
-        answer = self.client.update(path, "organization", self._organization_body(data))
-        return Result(True, f"Organization {data.organization_id} was changed.", answer.get("organization") or {})
+        organization = self.client.update(path, "organization", self._organization_body(data))
+        return Result(True, f"Organization {data.organization_id} was changed.", organization)
 
     # --- what several of them need ---------------------------------------------------------------------------
     def _ticket_body(self, data: TicketFields) -> dict[str, Any]:
@@ -510,8 +504,9 @@ class Zendesk(BaseIntegration):
         return born is not None and made is not None and made >= born
 
     def _changed(self, ticket_id: int | str, body: Mapping[str, Any], what: str) -> Result:
-        answer = self.client.update(f"/tickets/{ticket_id}", "ticket", body)
-        return self._ticket_result(f"Ticket {ticket_id} {what}.", answer.get("ticket") or {})
+        return self._ticket_result(
+            f"Ticket {ticket_id} {what}.", self.client.update(f"/tickets/{ticket_id}", "ticket", body)
+        )
 
     def _ticket_result(self, message: str, ticket: Mapping[str, Any]) -> Result:
         # The API's own `url` leads to JSON; people want the page.
