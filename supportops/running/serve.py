@@ -12,16 +12,26 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
-from supportops.running import migrated, runtime_env, servers
+from supportops.running import forking, migrated, runtime_env, servers
 from supportops.running.arguments import BASE_DIR, PACKAGES, Arguments
 from supportops.running.console import complain, say
 from supportops.running.processes import ProcessError, User, spawn, unprivileged_user
-from supportops.running.supervisor import Child, StopAsked, Supervisor, describe_exit
+from supportops.running.supervisor import Child, Process, StopAsked, Supervisor, describe_exit
 
 # How long a second start waits for one that is dying.
 WAIT_SECONDS = 15.0
 READY_SECONDS = 60.0
+
+
+class AddChild(Protocol):
+    """Adds a process that runs `module` as its main one, with these descriptors of ours beside the lock."""
+
+    def __call__(
+        self, name: str, module: str, *arguments: str, death_signal: signal.Signals = ..., fds: Sequence[int] = ...
+    ) -> None:
+        """Start it and keep it alive."""
 
 
 class CannotStart(RuntimeError):
@@ -205,6 +215,8 @@ class Start:
         self.env["SUPPORTOPS_DATA"] = str(self.data)
         self.env["DJANGO_SETTINGS_MODULE"] = "supportops.settings"
         self.env["PYTHONUNBUFFERED"] = "1"
+        # Celery runs Django's checks at each start and drops what they find; `run.py check` and migrations show it.
+        self.env["CELERY_SKIP_CHECKS"] = "1"
         if self.user is not None:
             # Libraries look into the home folder, and root's is closed to them.
             self.env.update(HOME=str(self.data), USER=self.user.name, LOGNAME=self.user.name)
@@ -228,23 +240,57 @@ class Start:
         migrated.note_migrated(self.data, database_url)
 
     def _start_children(self) -> None:
-        def add(
-            name: str, *command: str, death_signal: signal.Signals = signal.SIGKILL, fds: Sequence[int] = ()
-        ) -> None:
-            self.supervisor.add(Child(name, lambda: self._spawn(*command, death_signal=death_signal, fds=fds)))
-
+        add: AddChild = self._add_child
         fd = self._listener.fileno()
         web = ("supportops.running.web", "--fd", str(fd))
         if not self.is_full:
             add("web", *web, "--embedded", death_signal=signal.SIGTERM, fds=[fd])
             return
+        if forking.is_possible():
+            add = self._start_fork_server(fd)
         add("web", *web, death_signal=signal.SIGTERM, fds=[fd])
-        worker = ("celery", "-A", "supportops.celery", "worker", "--loglevel", "INFO", "--prefetch-multiplier", "1")
+        worker = ("-A", "supportops.celery", "worker", "--loglevel", "INFO", "--prefetch-multiplier", "1")
         quiet = ("--without-heartbeat", "--without-mingle", "--without-gossip")
         processes = self.env.get("SUPPORTOPS_WORKER_PROCESSES") or "2"
-        add("worker", *worker, *quiet, "-n", "work@%h", "-Q", "work", "-P", "prefork", "-c", processes)
-        add("maintenance", *worker, *quiet, "-n", "maintenance@%h", "-Q", "maintenance", "-P", "threads", "-c", "4")
+        work = ("-n", "work@%h", "-Q", "work", "-P", "prefork", "-c", processes)
+        maintenance = ("-n", "maintenance@%h", "-Q", "maintenance", "-P", "threads", "-c", "4")
+        add("worker", "celery.__main__", *worker, *quiet, *work)
+        add("maintenance", "celery.__main__", *worker, *quiet, *maintenance)
         add("schedule", "supportops.running.schedule")
+
+    def _add_child(
+        self,
+        name: str,
+        module: str,
+        *arguments: str,
+        death_signal: signal.Signals = signal.SIGKILL,
+        fds: Sequence[int] = (),
+    ) -> None:
+        """Add a process that loads everything by itself."""
+        self.supervisor.add(Child(name, lambda: self._spawn(module, *arguments, death_signal=death_signal, fds=fds)))
+
+    def _start_fork_server(self, listener: int) -> "AddChild":
+        """Start the process that the others are forked from; give what adds one of them."""
+        server = forking.ForkServer(
+            lambda command, descriptor: self._spawn(*command, death_signal=signal.SIGKILL, fds=[listener, descriptor])
+        )
+        self.supervisor.add(Child("fork server", server.start))
+
+        def add(
+            name: str,
+            module: str,
+            *arguments: str,
+            death_signal: signal.Signals = signal.SIGKILL,
+            fds: Sequence[int] = (),
+        ) -> None:
+            close = [] if listener in fds else [listener]
+
+            def start() -> Process:
+                return server.fork(module, arguments, death_signal=death_signal, close=close)
+
+            self.supervisor.add(Child(name, start))
+
+        return add
 
     def announce_when_ready(self) -> None:
         """Say once that the web answers, or that it takes suspiciously long."""

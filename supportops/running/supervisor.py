@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any, Protocol
 
 from supportops.running.console import say
 from supportops.running.processes import adopt_orphans
@@ -18,6 +19,22 @@ from supportops.running.processes import adopt_orphans
 LIVED_SECONDS = 10.0
 MOST_BACKOFF_SECONDS = 4.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Process(Protocol):
+    """A child process, however it was made: `subprocess.Popen` is one."""
+
+    pid: int
+
+    @property
+    def returncode(self) -> int | Any:
+        """Its exit code once `poll` has noticed the end."""
+
+    def poll(self) -> int | None:
+        """Give the exit code, None while it runs."""
+
+    def send_signal(self, sig: signal.Signals, /) -> None:
+        """Send a signal unless it has ended."""
 
 
 class StopAsked(BaseException):
@@ -29,13 +46,13 @@ class Child:
     """One process to keep alive."""
 
     name: str
-    spawn: Callable[[], "subprocess.Popen[bytes]"]
+    spawn: Callable[[], Process]
     stop_signal: signal.Signals = signal.SIGTERM
     last_signal: signal.Signals = signal.SIGKILL
     # Children of one group are ended together: first those that make work, last the servers that they need.
     stop_group: int = 0
     stop_seconds: float = 20.0
-    process: "subprocess.Popen[bytes] | None" = None
+    process: Process | None = None
     started_at: float = 0.0
     start_at: float = 0.0
     early_deaths: int = 0

@@ -185,7 +185,7 @@ def _measure_baseline(folder: Path, figures: Figures, *, is_full: bool, seconds:
 
 
 def _memory(trial: Trial) -> float:
-    """Give the memory of web and workers in MiB, what processes share counted once (PSS)."""
+    """Give the memory of web, workers and what they are forked from in MiB, shared pages counted once (PSS)."""
     assert trial.process is not None  # noqa: S101 - it runs
     below, total = {trial.process.pid}, 0
     for _ in range(4):
@@ -198,7 +198,7 @@ def _memory(trial: Trial) -> float:
     for pid in below:
         try:
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
-            if b"running.web" in command or b"celery" in command or b"running.schedule" in command:
+            if any(word in command for word in (b"running.web", b"celery", b"running.schedule", b"running.forkserver")):
                 rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
                 total += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
         except (FileNotFoundError, ProcessLookupError, PermissionError):
