@@ -22,6 +22,7 @@ DATABASE_FIXTURES = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option by which `run.py test` repeats on PostgreSQL what uses a database."""
     parser.addoption("--only-database", action="store_true", help="run only tests that use Django's database")
+    parser.addoption("--part", default="1/1", help="run one part of the files, such as 2/3: for parts side by side")
 
 
 def uses_postgres() -> bool:
@@ -45,8 +46,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("postgres"):
                 item.add_marker(skip)
-    if config.getoption("--only-database"):
-        kept = [item for item in items if _uses_database(item)]
+    number, count = map(int, config.getoption("--part").split("/"))
+    files = {path: place for place, path in enumerate(sorted({item.path for item in items}))}
+    only_database = config.getoption("--only-database")
+    kept = [
+        item for item in items if files[item.path] % count == number - 1 and (not only_database or _uses_database(item))
+    ]
+    if len(kept) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
         items[:] = kept
 

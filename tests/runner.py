@@ -1,4 +1,4 @@
-"""`run.py test`: the whole suite on SQLite and, beside it, what uses a database on PostgreSQL; one sum of both.
+"""`run.py test`: the whole suite on SQLite, in two parts, and beside it what uses a database on PostgreSQL; one sum.
 
 Ends with a line `N passed, N failed`. What could not be covered on this machine is said, and fails when CI=true.
 """
@@ -99,21 +99,24 @@ def _start_rounds(arguments: list[str], folder: Path, stack: ExitStack, uncovere
     def given(opened: dict[str, servers.TestServer]) -> dict[str, str]:
         return {servers.GIVEN[kind]: server.url for kind, server in opened.items()}
 
+    def begin(name: str, more: list[str], settings: dict[str, str], *, is_shown: bool = False) -> Round:
+        started = Round(name, [*more, *arguments], settings, folder, is_shown=is_shown)
+        stack.callback(started.stop)
+        return started
+
     # Servers of its own for each: a test may empty one.
-    of_first, of_second = open_servers(), open_servers()
+    of_first, of_second, of_third = open_servers(), open_servers(), open_servers()
     for kind, server in of_first.items():
         say(f"{kind}: {server.origin}")
-    rounds = []
-    if "postgres" in of_second:
-        on_postgres = {**given(of_second), "SUPPORTOPS_DATABASE_URL": of_second["postgres"].url}
-        rounds.append(Round("PostgreSQL", ["--only-database", *arguments], on_postgres, folder, is_shown=False))
-        stack.callback(rounds[0].stop)
+    beside = []
+    if "postgres" in of_third:
+        on_postgres = {**given(of_third), "SUPPORTOPS_DATABASE_URL": of_third["postgres"].url}
+        beside.append(begin("PostgreSQL", ["--only-database"], on_postgres))
     else:
         uncovered.append("The round on PostgreSQL did not run.")
-    say("=== SQLite ===")
-    rounds.insert(0, Round("SQLite", arguments, given(of_first), folder, is_shown=True))
-    stack.callback(rounds[0].stop)
-    return rounds
+    beside.append(begin("SQLite, second part", ["--part", "2/2"], given(of_second)))
+    say("=== SQLite, first part ===")
+    return [begin("SQLite, first part", ["--part", "1/2"], given(of_first), is_shown=True), *beside]
 
 
 if __name__ == "__main__":
