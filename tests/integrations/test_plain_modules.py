@@ -136,7 +136,7 @@ def test_its_public_functions_are_actions(module: Callable[..., Any]) -> None:
     assert (shown["key"], shown["name"], shown["webhook"]) == ("warehouse", "Warehouse", None)
     assert shown["description"] == "Parcels of the warehouse."
     names = [action["name"] for action in shown["actions"]]
-    assert " ".join(names) == "send weigh pack ping who swapped loose later crash leave impossible"
+    assert " ".join(names) == "send weigh pack ping who swapped loose later crash leave impossible test_connection"
     [send] = [action for action in shown["actions"] if action["name"] == "send"]
     assert send["description"] == "Send a parcel.\n\nSomewhere far away." and send["idempotent"] is False
     assert {name: field.get("type") for name, field in send["parameters"]["properties"].items()} == {
