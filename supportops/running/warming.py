@@ -4,6 +4,7 @@ Celery's tasks, the tree of addresses, the templates of a page, the statements o
 process they would take 30 MiB of its own. Nothing here asks the database or the broker.
 """
 
+import importlib
 import io
 from typing import Any
 
@@ -32,6 +33,8 @@ def make_tasks() -> None:
     app.finalize()
     app.amqp.router  # noqa: B018 - made when first asked for
     app.amqp.queues  # noqa: B018
+    app.backend  # noqa: B018
+    importlib.import_module("kombu.mixins")
 
 
 def make_addresses(resolver: Any) -> None:
@@ -43,8 +46,14 @@ def make_addresses(resolver: Any) -> None:
 
 
 def make_statements() -> None:
-    """Compile a question to each table, which makes fields, columns and the compilers of the backend."""
+    """Compile a question to each table, which makes fields, relations, columns and the compilers of the backend."""
+    if connection.vendor == "postgresql":
+        from django.db.backends.postgresql.psycopg_any import get_adapters_template
+
+        get_adapters_template(settings.USE_TZ, connection.timezone)
     for model in apps.get_models():
+        model._meta.related_objects  # noqa: B018 - made when first asked for, as is the next
+        model._meta.fields_map  # noqa: B018
         model._base_manager.all().query.get_compiler(connection=connection).as_sql()
 
 
