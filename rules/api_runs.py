@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from rules import interventions
+from rules import interventions, queues
 from rules.approvals import why_not
 from rules.decisions import NOT_CONFIGURED
 from rules.document import RuleDocument
@@ -59,6 +59,8 @@ class RunSummarySerializer(serializers.Serializer[Any]):
     event = serializers.UUIDField(source="event_id", allow_null=True)
     cause = serializers.CharField()
     replay_of = serializers.UUIDField(source="replay_of_id", allow_null=True)
+    superseded_by = serializers.UUIDField(source="superseded_by_id", allow_null=True)
+    concurrency_key = serializers.CharField()
     status = serializers.CharField()
     reason = serializers.CharField()
     environment = serializers.CharField()
@@ -114,6 +116,7 @@ def run_as_dict(run_id: uuid.UUID) -> dict[str, Any]:
     needs = document.graph().needs
     return {
         **RunSummarySerializer(run).data,
+        "reason": run.reason or queues.why_queued(run),
         "inputs": kept.inputs if kept else {},
         "warnings": [*(kept.warnings if kept else ()), *_left_undone(document, steps)],
         "steps": [

@@ -77,6 +77,7 @@ class _Checker:
         self._trigger()
         self._environment("environment", self.document.environment)
         self._inputs()
+        self._concurrency()
         steps = self.document.named_steps()
         if not steps:
             self._problem("actions", "required", "A rule needs at least one step in `actions` (or `steps`).")
@@ -193,6 +194,23 @@ class _Checker:
                 found = type(spec.default).__name__
                 detail = f"The default of '{name}' must be {spec.type}, not {found}."
                 self._problem(f"inputs.{name}.default", "invalid", detail)
+
+    def _concurrency(self) -> None:
+        key = self.document.concurrency.key
+        if key is None:
+            return
+        subjects = subjects_of(self.events)
+        inputs = tuple(self.document.inputs) if self.document.inputs is not None else None
+        roots = Roots(subjects=subjects, steps_before=(), inputs=inputs, fields=fields_of(self.events))
+        try:
+            named = compile_condition(key, roots).expression.node.roots()
+        except ExpressionError as error:
+            self._problem("concurrency.key", error.code, str(error))
+            return
+        known = (*subjects, "event", "meta", "inputs")
+        for name in sorted(named.difference(known)):
+            detail = f"A key cannot name '{name}': it is worked out when the run is planned. It has {', '.join(known)}."
+            self._problem("concurrency.key", "unknown_name", detail)
 
     # --- steps ------------------------------------------------------------------------------------------------
     def _step(self, at: str, step: StepDocument, before: Sequence[str], after: Sequence[str]) -> None:
@@ -403,10 +421,6 @@ def _odd_parts(typed: Any) -> Iterator[Problem]:
 
 def _not_yet(typed: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield the parts of the document's language that this version does not run yet."""
-    concurrency = typed.get("concurrency")
-    if isinstance(concurrency, Mapping) and concurrency.get("mode", "parallel") != "parallel":
-        detail = f"The mode '{concurrency['mode']}' is not available yet; runs go side by side (`parallel`)."
-        yield Problem("concurrency.mode", "not_available", detail)
     for name in ("steps", "actions"):
         steps = typed.get(name)
         for place, step in enumerate(steps if isinstance(steps, list) else []):

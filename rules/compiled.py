@@ -7,12 +7,13 @@ organization's version number has moved on.
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import structlog
+from django.db import InterfaceError, OperationalError
 from django.db.models import F
 
 from integrations import registry
@@ -23,7 +24,7 @@ from rules.checking import schema_of, subject_of
 from rules.conditions import compile_conditions
 from rules.document import RuleDocument
 from rules.expressions import Condition, compile_condition
-from rules.flow import Graph
+from rules.flow import Graph, in_sequence
 from rules.index import IndexedRule, RuleIndex
 from rules.models import RuleVersion
 from rules.nodes import Node
@@ -67,6 +68,8 @@ class CompiledRule:
     node: Node
     steps: tuple[CompiledStep, ...]
     graph: Graph
+    # What tells the rule's runs apart where its `concurrency` orders them; None: nothing does.
+    concurrency_key: Condition | None = None
 
     @cached_property
     def _by_name(self) -> dict[str, CompiledStep]:
@@ -79,6 +82,11 @@ class CompiledRule:
     def subjects(self, platform: str, event_type: str) -> tuple[str, ...]:
         """Return the names by which expressions call the event's main object."""
         return subjects_of(platform, event_type)
+
+    @property
+    def mode(self) -> str:
+        """Return how runs with one key go: `parallel`, `queued`, `single` or `restart`."""
+        return self.document.concurrency.mode
 
 
 def subjects_of(platform: str, event_type: str) -> tuple[str, ...]:
@@ -142,6 +150,20 @@ def compiled_version(version_id: uuid.UUID) -> CompiledRule:
     return _remembered(RuleVersion.objects.get(pk=version_id))
 
 
+def graph_of_version(version_id: uuid.UUID, names: Iterable[str]) -> Graph:
+    """Return which steps of a run of a version wait for which others. `names`: its steps, in order.
+
+    A version that can no longer be read must still come to its end: its steps simply follow each other.
+    """
+    try:
+        return compiled_version(version_id).graph
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("version.not_compiled", version=str(version_id))
+        return in_sequence(names)
+
+
 def compile_rule(rule_id: uuid.UUID, version_id: uuid.UUID, typed: dict[str, Any]) -> CompiledRule:
     """Return a document made ready. It must have passed rules.document.check."""
     document = RuleDocument.model_validate(typed)
@@ -173,6 +195,7 @@ def compile_rule(rule_id: uuid.UUID, version_id: uuid.UUID, typed: dict[str, Any
         node=_conditions(document),
         steps=steps,
         graph=document.graph(),
+        concurrency_key=compile_condition(document.concurrency.key) if document.concurrency.key else None,
     )
 
 

@@ -7,15 +7,15 @@ from typing import Any
 
 from django.db import transaction
 
-from audit.recording import record
+from audit.recording import record, record_many
 from integrations.errors import Uncertain
-from rules import sequence, wake
+from rules import admission, sequence, wake
 from rules.compiled import compiled_version
 from rules.document import RuleDocument
 from rules.models import Rule, RuleVersion, Run, RunContent, Step, StepStatus
-from rules.models.history import RUN_ENDED, STEP_ENDED
+from rules.models.history import RUN_ENDED
 from rules.planning import steps_of
-from rules.settling import Settlement
+from rules.settling import Settlement, finished
 from supportops import clock
 from supportops.context import current
 from supportops.ids import new_id
@@ -57,17 +57,22 @@ def start(
             version=version,
             cause=cause,
             key=key or f"{cause}:{run_id.hex}",
-            sequence=sequence.take(1)[0],
             environment=environment or compiled.document.environment or "",
             parent_step_id=parent.pk if parent else None,
             depth=depth,
             trace_id=run_id.hex,
             created_at=clock.now(),
         )
+        run.concurrency_key, warning = admission.key_of(compiled, {"inputs": dict(inputs)})
+        steps = steps_of(run, compiled, run.created_at)
+        ended = admission.admit([admission.Candidate(run, steps, compiled.mode)], run.created_at)
+        # Behind those of its key that were planned before.
+        run.sequence = sequence.take(1)[0]
         run.save(force_insert=True)
-        RunContent.objects.create(run=run, inputs=dict(inputs))
-        Step.objects.bulk_create(steps_of(run, compiled, clock.now()))
+        RunContent.objects.create(run=run, inputs=dict(inputs), warnings=[warning] if warning else [])
+        Step.objects.bulk_create(steps)
         record("rule.executed", rule, changes={"run": str(run.pk), "environment": environment})
+        record_many(finished(one.run, one.steps, {}) for one in ended)
         wake.perform()
     return run
 
@@ -79,25 +84,13 @@ def cancel(run_id: uuid.UUID) -> Run:
         run = settlement.runs[run_id]
         if run.status in RUN_ENDED:
             raise NotPossible(f"The run has ended: it is {run.status}.")
-        run.cancel_requested_at = run.cancel_requested_at or settlement.now
-        for step in settlement.steps.values():
-            if step.status not in STEP_ENDED and step.sending_since is None:
-                # Whoever holds it finds its fence moved on and sends nothing.
-                step.fence += 1
-                settlement.cancel(step)
-        settlement.touch(run)
+        settlement.stop(run)
         record("run.cancelled", run)
         settlement.close()
-    for child_id in _open_children(settlement):
+    for child_id in settlement.open_children():
         with suppress(NotPossible):  # it has ended by itself meanwhile
             cancel(child_id)
     return run
-
-
-def _open_children(settlement: Settlement) -> list[uuid.UUID]:
-    """Return the runs that steps of the settled runs wait for."""
-    children = Run.objects.filter(parent_step_id__in=list(settlement.steps)).exclude(status__in=RUN_ENDED)
-    return list(children.values_list("pk", flat=True))
 
 
 def retry_run(run_id: uuid.UUID) -> Run:
@@ -172,7 +165,7 @@ def retry_steps(step_ids: Sequence[uuid.UUID]) -> int:
 
 def _go_on_from(settlement: Settlement, failed: Step) -> None:
     run = settlement.runs[failed.run_id]
-    run.cancel_requested_at = None
+    run.cancel_requested_at = run.superseded_by_id = None
     settlement.restart(failed)
     settlement.give_turns_after(failed)
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from audit.recording import record_many
 from integrations import registry, specs
 from integrations.usage import Tally
-from rules import acts, sequence, wake
+from rules import acts, admission, sequence, wake
 from rules.compiled import CompiledRule, OrganizationRules, rules_of_organization
 from rules.conditions import Facts
 from rules.context import meta_of
@@ -28,6 +29,7 @@ from rules.models import (
     VerdictOutcome,
 )
 from rules.objects import Objects
+from rules.settling import finished
 from supportops import clock
 from supportops.bulk import Row, insert_rows, together, update_rows, upsert_rows
 from supportops.ids import new_id
@@ -104,6 +106,18 @@ def plan(incoming: Sequence[Incoming], takings: Takings | None = None) -> list[P
     return planned
 
 
+@dataclass
+class _Born:
+    """A new run, with what it was made of."""
+
+    run: Run
+    steps: list[Step]
+    rule: CompiledRule
+    item: Incoming
+    event: Event
+    warnings: list[str]
+
+
 class _Rows:
     """Gathers the rows of a batch and writes each table once."""
 
@@ -126,8 +140,7 @@ class _Rows:
         self.grown: list[Row] = []
         self.verdicts: list[Row] = []
         self.second_verdicts: list[Row] = []
-        self.runs: list[Run] = []
-        self.steps: list[Step] = []
+        self.born: list[_Born] = []
         self.tally = Tally()
 
     def add(self, item: Incoming) -> Planned:
@@ -231,16 +244,18 @@ class _Rows:
             created_at=self.now,
             trace_id=item.trace_id,
         )
-        self.runs.append(run)
+        run.concurrency_key, warning = admission.key_of(rule, _roots_of(rule, item, event))
         steps = steps_of(run, rule, self.now)
-        self.steps += steps
-        if self._takings is not None:
-            self._take(self._takings, [step for step in steps if step.due_at], run, event, item)
+        self.born.append(_Born(run, steps, rule, item, event, [warning] if warning else []))
         self.tally.add(("rule", rule.rule_id), "runs")
         return run.pk
 
-    def _take(self, takings: Takings, due: Sequence[Step], run: Run, event: Event, item: Incoming) -> None:
+    def _take(self, takings: Takings, born: _Born) -> None:
         """Claim what may begin, and keep with it what preparing it needs."""
+        run, event = born.run, born.event
+        due = [step for step in born.steps if step.due_at]
+        if not due:
+            return
         if len(takings.steps) + len(due) > takings.room:
             # Nor may what comes after it go first.
             takings.room = 0
@@ -250,12 +265,20 @@ class _Rows:
             step.status, step.worker_id, step.fence, step.due_at = StepStatus.RUNNING, takings.worker_id, 1, None
             step.run = run
         takings.steps += due
-        takings.payloads[event.pk] = item.event.payload
+        takings.payloads[event.pk] = born.item.event.payload
         takings.rule_names[run.rule_id] = self._rules.names[run.rule_id]
 
     def write(self) -> None:
         """Write everything, parents first."""
-        for run, number in zip(self.runs, sequence.take(len(self.runs)), strict=True):
+        candidates = [admission.Candidate(born.run, born.steps, born.rule.mode) for born in self.born]
+        ended = admission.admit(candidates, self.now)
+        if self._takings is not None:
+            for born in self.born:
+                self._take(self._takings, born)
+        runs = [born.run for born in self.born]
+        steps = [step for born in self.born for step in born.steps]
+        # Once the queues are locked: what is planned later has greater numbers.
+        for run, number in zip(runs, sequence.take(len(runs)), strict=True):
             run.sequence = number
         with together():
             insert_rows(Event, [vars(event) for event in self.events])
@@ -270,11 +293,13 @@ class _Rows:
                 created_at=self.now,
                 **self._own,
             )
-            insert_rows(Run, [vars(run) for run in self.runs])
-            insert_rows(RunContent, [{"run_id": run.pk} for run in self.runs], inputs={}, created_at=self.now)
-            insert_rows(Step, [vars(step) for step in self.steps])
+            insert_rows(Run, [vars(run) for run in runs])
+            contents = [{"run_id": born.run.pk, "warnings": born.warnings} for born in self.born]
+            insert_rows(RunContent, contents, inputs={}, created_at=self.now)
+            insert_rows(Step, [vars(step) for step in steps])
+            record_many(finished(one.run, one.steps, {}) for one in ended)
             self.tally.write()
-        if any(step.due_at for step in self.steps):
+        if any(step.due_at for step in steps):
             wake.perform()
 
 
@@ -299,6 +324,15 @@ def steps_of(run: Run, rule: CompiledRule, now: datetime) -> list[Step]:
         )
         for position, step in enumerate(rule.steps)
     ]
+
+
+def _roots_of(rule: CompiledRule, item: Incoming, event: Event) -> dict[str, Any]:
+    """Return what the key of a rule's runs can name."""
+    if rule.concurrency_key is None:
+        return {}
+    payload = item.event.payload
+    subjects = {name: payload.get(name) for name in rule.subjects(item.platform, item.event.type)}
+    return {"event": payload, "meta": meta_of(event), **subjects}
 
 
 def run_key(event_id: uuid.UUID, rule_id: uuid.UUID, replay: uuid.UUID | None = None) -> str:

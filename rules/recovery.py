@@ -1,4 +1,5 @@
-"""Gives back what dead workers held, and ends waits that have lasted too long. Called by the sweep.
+"""Gives back what dead workers held, ends waits that have lasted too long, and lets runs begin that nobody let begin.
+Called by the sweep.
 
 Works across organizations by ids alone; each step is changed within its own organization's scope.
 """
@@ -10,11 +11,13 @@ from typing import Any
 
 import structlog
 from django.db import DatabaseError, transaction
+from django.db.models import Exists, OuterRef
 
 from integrations.errors import Uncertain
-from rules import workers
+from rules import queues, workers
 from rules.compiled import compiled_version
-from rules.models import Attempt, AttemptStatus, Step, StepStatus, Worker
+from rules.models import Attempt, AttemptStatus, Run, Step, StepStatus, Worker
+from rules.models.history import RUN_UNFINISHED
 from rules.resting import APPROVAL
 from rules.retry import next_move
 from rules.settling import Settlement
@@ -89,6 +92,30 @@ def resume_with_credentials() -> int:
         integration__health__credentials_rejected_at__isnull=True,
     )
     return _settle_each(waiting, resume)
+
+
+def let_forgotten_go() -> int:
+    """Let runs begin that stand in a queue behind nobody, and return how many.
+
+    The end of a run lets the next one go. Here are those for which that was not so: the end came from a version of the
+    rule that had another order, or somebody held the next one at that moment.
+    """
+    before = Run.across_organizations.filter(
+        organization=OuterRef("organization"),
+        rule=OuterRef("rule"),
+        concurrency_key=OuterRef("concurrency_key"),
+        sequence__lt=OuterRef("sequence"),
+        status__in=RUN_UNFINISHED,
+    )
+    first = Run.across_organizations.filter(~Exists(before), queued_at__isnull=False).order_by("queued_at")
+    groups: dict[uuid.UUID, list[uuid.UUID]] = defaultdict(list)
+    for organization_id, run_id in first.values_list("organization_id", "pk")[:_AT_ONCE]:
+        groups[organization_id].append(run_id)
+    count = 0
+    for organization_id, run_ids in groups.items():
+        with working_for(organization_id), transaction.atomic():
+            count += queues.let_first_go(list(Run.objects.filter(pk__in=run_ids)), clock.now())
+    return count
 
 
 def _settle_each(found: Any, change: Callable[[Settlement, Step], bool]) -> int:

@@ -80,7 +80,7 @@ class _Starts(Decision):
     def settle(self, settlement: Settlement, row: Step) -> None:
         parent = settlement.runs[row.run_id]
         row.attempts_made += 1
-        interventions.start(
+        child = interventions.start(
             self.rule,
             self.inputs,
             environment=parent.environment,
@@ -89,7 +89,8 @@ class _Starts(Decision):
             parent=row,
             depth=parent.depth + 1,
         )
-        settlement.wait(row, RUN)
+        # Where the order of the other rule's runs left no place for this one, it is over already.
+        settlement.wait(row, RUN, until=settlement.now if child.status in RUN_ENDED else None)
         settlement.keep(row, parameters={"rule": self.rule.name, "inputs": self.inputs})
 
 

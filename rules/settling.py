@@ -6,19 +6,18 @@ in the scope of one organization, with the runs locked first and their steps aft
 """
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
 from django.db import InterfaceError, OperationalError
 
 from audit.recording import Act, record_many
 from integrations.errors import Uncertain
 from integrations.usage import Tally
-from rules import wake
-from rules.compiled import compiled_version
-from rules.flow import Graph, StepState, in_sequence, next_moves
+from rules import queues, wake
+from rules.compiled import compiled_version, graph_of_version
+from rules.flow import Graph, StepState, next_moves
 from rules.models import Run, RunStatus, Step, StepContent, StepStatus
 from rules.models.history import RUN_ENDED, STEP_ENDED
 from rules.retry import AwaitCredentials, Bury, Hold, Move, RetryAt
@@ -26,8 +25,6 @@ from supportops import clock
 from supportops.bulk import Row, together, upsert_rows, write_rows
 from supportops.reading import rows_by_id
 from supportops.texts import storable
-
-log = structlog.get_logger()
 
 UNCERTAIN_WAIT = timedelta(days=7)
 CREDENTIALS_WAIT = timedelta(hours=72)
@@ -53,9 +50,9 @@ _STEP_FIELDS = (
     "started_at",
     "finished_at",
 )
-_RUN_FIELDS = ("status", "reason", "started_at", "finished_at", "cancel_requested_at")
+_RUN_FIELDS = ("status", "reason", "started_at", "finished_at", "cancel_requested_at", "queued_at", "superseded_by_id")
 
-_ENDED_BEFORE = "The run ended before this step."
+ENDED_BEFORE = "The run ended before this step."
 _NOT_TAKEN = "Every step that this one needs was skipped."
 
 
@@ -169,7 +166,7 @@ class Settlement:
         in_run = [other for other in self.steps.values() if other.run_id == run.pk]
         after = self._graph(run, in_run).after(step.name)
         for other in in_run:
-            was_skipped = other.status == StepStatus.SKIPPED and (other.name in after or other.error == _ENDED_BEFORE)
+            was_skipped = other.status == StepStatus.SKIPPED and (other.name in after or other.error == ENDED_BEFORE)
             if was_skipped or other.status == StepStatus.CANCELLED:
                 self.reset(other)
 
@@ -183,14 +180,27 @@ class Settlement:
         """Store parts of the step's content (parameters, output, warnings); masked before they get here."""
         self._contents.setdefault(step.pk, {}).update(content)
 
-    def touch(self, run: Run) -> None:
-        """Settle a run whose steps have not changed, such as one that was just cancelled."""
+    def stop(self, run: Run) -> None:
+        """Have a run start nothing new, and end once the call in flight has come back."""
+        run.cancel_requested_at = run.cancel_requested_at or self.now
+        for step in self._by_run.get(run.pk, ()):
+            if step.status not in STEP_ENDED and step.sending_since is None:
+                # Whoever holds it finds its fence moved on and sends nothing.
+                step.fence += 1
+                self.cancel(step)
         self._touched_runs.add(run.pk)
+
+    def open_children(self) -> list[uuid.UUID]:
+        """Return the runs that steps of these runs wait for."""
+        children = Run.objects.filter(parent_step_id__in=list(self.steps)).exclude(status__in=RUN_ENDED)
+        return list(children.values_list("pk", flat=True))
 
     # --- writing ----------------------------------------------------------------------------------------------
     def close(self) -> None:
         """Move each touched run on, and write steps, contents, runs, audit and usage."""
         ended = [run for run_id in sorted(self._touched_runs) if self._move_on(run := self.runs[run_id])]
+        # Before anything is written: what it locks comes after the rows of these runs, and before all that is shared.
+        self._let_next_go(ended)
         with together():
             write_rows(self._changed.values(), _STEP_FIELDS)
             write_rows([self.runs[run_id] for run_id in self._touched_runs], _RUN_FIELDS)
@@ -211,6 +221,8 @@ class Settlement:
     def _move_on(self, run: Run) -> bool:
         """Start, skip and set the run's status. Returns whether it has just ended, or otherwise than before."""
         before = run.status
+        if run.queued_at is not None and run.cancel_requested_at is None:
+            return False  # its turn has not come
         steps = self._by_run.get(run.pk, [])
         by_name = {step.name: step for step in steps}
         states = [
@@ -222,8 +234,10 @@ class Settlement:
             by_name[name].due_at = self.now
             self._note(by_name[name])
         for name in moves.skip:
-            self.skip(by_name[name], _NOT_TAKEN if moves.run_goes_on else _ENDED_BEFORE)
+            self.skip(by_name[name], _NOT_TAKEN if moves.run_goes_on else ENDED_BEFORE)
         run.status = moves.run_status
+        if run.status == RunStatus.CANCELLED and run.superseded_by_id is not None:
+            run.status = RunStatus.SUPERSEDED
         # A step that fails before its call has been tried all the same; only what was cancelled before never began.
         has_begun = any(step.started_at for step in steps) or run.status in (RunStatus.SUCCEEDED, RunStatus.FAILED)
         if run.started_at is None and has_begun:
@@ -231,11 +245,21 @@ class Settlement:
         if run.status not in RUN_ENDED:
             run.finished_at, run.reason = None, ""
             return False
+        run.queued_at = None
         run.reason = next((f"{s.name}: {s.error}"[:500] for s in steps if s.is_dead_letter), "")
+        if run.status == RunStatus.SUPERSEDED:
+            run.reason = superseded_by(run.superseded_by_id)
         if run.status == before:
             return False
         run.finished_at = self.now
         return True
+
+    def _let_next_go(self, ended: Iterable[Run]) -> None:
+        """Let those go that stood behind runs which end now."""
+        queued = [run for run in ended if self._mode(run) == "queued"]
+        if queued:
+            over = [run.pk for run in self.runs.values() if run.status in RUN_ENDED]
+            queues.let_first_go(queued, self.now, without=over)
 
     def _write_contents(self) -> None:
         if not self._contents:
@@ -253,21 +277,7 @@ class Settlement:
         if unknown:
             rows = StepContent.objects.filter(pk__in=unknown).only("parameters")
             self.parameters |= {content.pk: content.parameters for content in rows}
-        record_many(
-            [
-                Act(
-                    "run.finished",
-                    run,
-                    {
-                        "status": run.status,
-                        "rule": str(run.rule_id),
-                        "steps": [self._told(step) for step in steps[run.pk]],
-                    },
-                    trace_id=run.trace_id,
-                )
-                for run in ended
-            ]
-        )
+        record_many([finished(run, steps[run.pk], self.parameters) for run in ended])
         for run in ended:
             counter = "succeeded" if run.status == RunStatus.SUCCEEDED else "failed"
             if run.status in (RunStatus.SUCCEEDED, RunStatus.FAILED):
@@ -281,26 +291,17 @@ class Settlement:
         ):
             wake.perform()
 
-    def _told(self, step: Step) -> dict[str, Any]:
-        return {
-            "id": step.name,
-            "platform": step.platform,
-            "action": step.action,
-            "status": step.status,
-            "attempts": step.attempts_made,
-            "parameters": self.parameters.get(step.pk),
-            "error": step.error,
-        }
-
     # --- small parts ------------------------------------------------------------------------------------------
     def _graph(self, run: Run, steps: Sequence[Step]) -> Graph:
+        return graph_of_version(run.version_id, (step.name for step in steps))
+
+    def _mode(self, run: Run) -> str:
         try:
-            return compiled_version(run.version_id).graph
+            return compiled_version(run.version_id).mode
         except (OperationalError, InterfaceError):
             raise
-        except Exception:  # a version that can no longer be read must still come to its end
-            log.exception("version.not_compiled", run=str(run.pk))
-            return in_sequence(step.name for step in steps)
+        except Exception:  # noqa: BLE001 - as above, where it is logged; the sweep lets those go that stood behind it
+            return "parallel"
 
     def _goes_on(self, step: Step) -> bool:
         try:
@@ -326,6 +327,29 @@ class Settlement:
     def _note(self, step: Step) -> None:
         self._changed[step.pk] = step
         self._touched_runs.add(step.run_id)
+
+
+def finished(run: Run, steps: Iterable[Step], parameters: Mapping[uuid.UUID, Any]) -> Act:
+    """Return the audit entry of a run that has ended. `parameters`: of its steps, masked."""
+    told = [
+        {
+            "id": step.name,
+            "platform": step.platform,
+            "action": step.action,
+            "status": step.status,
+            "attempts": step.attempts_made,
+            "parameters": parameters.get(step.pk),
+            "error": step.error,
+        }
+        for step in steps
+    ]
+    changes = {"status": run.status, "rule": str(run.rule_id), "steps": told}
+    return Act("run.finished", run, changes, trace_id=run.trace_id)
+
+
+def superseded_by(run_id: uuid.UUID | None) -> str:
+    """Return why a run ended in whose place another one stands."""
+    return f"Superseded by run {run_id}."
 
 
 def has_ended(step: Step) -> bool:

@@ -164,6 +164,8 @@ WORKER_PROCESSES = env.int("SUPPORTOPS_WORKER_PROCESSES", default=2)
 WORKER_SLOTS = env.int("SUPPORTOPS_WORKER_SLOTS", default=64)
 # How often one rule may fire for one object within an hour before it counts as answering itself. 0: no such bound.
 RULE_FIRINGS_PER_HOUR = env.int("SUPPORTOPS_RULE_FIRINGS_PER_HOUR", default=100)
+# How many runs of a rule may wait for their turn behind one key.
+QUEUE_DEPTH = env.int("SUPPORTOPS_QUEUE_DEPTH", default=1000)
 
 # --- people and sign-in -------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [

@@ -47,5 +47,6 @@ _PARTS = (
     recovery.resume_with_credentials,
     _wake,
     recovery.end_waits,
+    recovery.let_forgotten_go,
     seal_due,
 )

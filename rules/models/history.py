@@ -106,6 +106,9 @@ RUN_ENDED = (
 )
 
 
+RUN_UNFINISHED = (RunStatus.PENDING, RunStatus.RUNNING, RunStatus.WAITING)
+
+
 class Run(OrganizationOwned):
     """One rule version meeting one event (or inputs given by a person), and what came of it."""
 
@@ -124,7 +127,12 @@ class Run(OrganizationOwned):
     status = models.CharField(max_length=12, choices=RunStatus.choices, default=RunStatus.PENDING)
     reason = models.CharField(max_length=500, blank=True)
     environment = models.CharField(max_length=63, blank=True)
+    # Runs of a rule with one key are told apart from others by it; what that means says the rule's `concurrency`.
     concurrency_key = models.CharField(max_length=200, blank=True)
+    # Stands behind another run of its key since then; null once it was let go, and for all others.
+    queued_at = models.DateTimeField(null=True)
+    # The run of its key that took its place.
+    superseded_by_id = models.UUIDField(null=True)
     depth = models.PositiveSmallIntegerField(default=0)
     cancel_requested_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=clock.now)
@@ -147,6 +155,7 @@ class Run(OrganizationOwned):
                 name="run_unfinished",
                 condition=models.Q(status__in=["pending", "running", "waiting"]),
             ),
+            models.Index(fields=["queued_at"], name="run_queued", condition=models.Q(queued_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -306,6 +306,37 @@ def test_data_of_an_event_does_not_choose_where_credentials_go() -> None:
     assert checked(get("https://{{ env.HOST }}/{{ ticket.subject }}", Authorization="Bearer abc")).problems == []
 
 
+# --- order ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["parallel", "queued", "single", "restart"])
+def test_a_rule_may_ask_for_order(mode: str) -> None:
+    for key in ({}, {"key": "ticket.id"}, {"key": "{{ ticket.id }}"}, {"key": "event.ticket.id + meta.id"}):
+        assert checked(rule(concurrency={"mode": mode, **key})).problems == []
+    assert checked(rule(inputs={"who": {"type": "string"}}, concurrency={"key": "inputs.who"})).problems == []
+
+
+@pytest.mark.parametrize(
+    ("key", "detail"),
+    [
+        ("ticket.id +", "line 1"),
+        ("{{ ticket.id }} and more", "one expression"),
+        ("customer.id", "There is no 'customer' here"),
+        ("steps.first.output", "There is no step 'first'"),
+        ("env.REGION", "A key cannot name 'env'"),
+        ("now", "A key cannot name 'now'"),
+        ("inputs.whom", "There is no input 'whom'"),
+    ],
+)
+def test_a_key_is_checked_when_the_rule_is_saved(key: str, detail: str) -> None:
+    found = problem(rule(inputs={"who": {"type": "string"}}, concurrency={"mode": "queued", "key": key}))
+    assert (found.attr, detail in found.detail) == ("concurrency.key", True), found.detail
+
+
+def test_an_unknown_mode_is_refused() -> None:
+    assert problem(rule(concurrency={"mode": "serial"})).attr == "concurrency.mode"
+
+
 # --- not available yet ----------------------------------------------------------------------------------------
 
 
@@ -315,7 +346,6 @@ def test_data_of_an_event_does_not_choose_where_credentials_go() -> None:
         (rule({"for_each": "{{ ticket.tags }}", **SEND}), "actions.0.for_each"),
         (rule({"action": "shell_script", "parameters": {"script": "ls"}}), "actions.0.action"),
         (rule({"action": "python_script", "parameters": {}}), "actions.0.action"),
-        (rule(concurrency={"key": "ticket.id", "mode": "queued"}), "concurrency.mode"),
     ],
 )
 def test_what_comes_later_says_so(document: dict[str, Any], attr: str) -> None:
