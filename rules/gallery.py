@@ -206,3 +206,20 @@ def _written(value: Any) -> str:
 def _literal(value: Any) -> str:
     """Return a value as an expression: JSON's texts, numbers and lists are CEL's."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def placeholders(template: Template) -> Iterator[str]:
+    """Yield the names of the parameters that a template's rules use."""
+    yield from _names_in(template.rules)
+
+
+def _names_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from _PLACEHOLDER.findall(value)
+    elif isinstance(value, Mapping):
+        yield from value.get("only_for") or ()
+        for item in value.values():
+            yield from _names_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _names_in(item)

@@ -133,9 +133,11 @@ def sample_event(platform: str, event_types: Iterable[str]) -> specs.Event:
     for name in event_types:
         for spec in registry.get(platform).events:
             if name in ("*", spec.name) and spec.sample:
-                main = spec.sample.get(spec.subject) if spec.subject else None
+                main = spec.sample.get(spec.subject) if spec.subject else spec.sample
                 external_id = str(main.get("id", "")) if isinstance(main, Mapping) else ""
-                return specs.Event(spec.name, external_id, dict(spec.sample))
+                # An own event names its environment itself, where other platforms' have that of the account.
+                stage = spec.sample.get("environment") if registry.get(platform).open_events else ""
+                return specs.Event(spec.name, external_id, dict(spec.sample), environment=str(stage or ""))
     raise LookupError(f"{platform} has no sample of {', '.join(event_types)}; send the `event` itself.")
 
 
@@ -189,7 +191,7 @@ def _roots(
         "env": _env(rule),
         "vars": {},
         "recipients": _recipients(rule),
-        "run": {"environment": _environment(rule)},
+        "run": {"environment": _environment(rule) or event.environment},
         "rule": {"id": str(rule.rule_id), "name": rule_name},
         "organization": dict(organization),
         "integration": {},
