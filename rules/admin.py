@@ -25,10 +25,12 @@ from rules.forms import connector_of
 from rules.inputs import checked_inputs
 from rules.models import Rule, RuleVersion, Run
 from rules.problems import Refused
+from rules.template_admin import PAGES as TEMPLATE_PAGES
+from rules.template_admin import TemplatePages
 from rules.trying import NothingToTry, fields_of_sample, recent_events, tried
 from supportops.ids import new_id
 from supportops.tenancy.admin import may, place_of
-from supportops.tenancy.pages import Page, PagedAdmin
+from supportops.tenancy.pages import Page
 from supportops.tenancy.roles import Permission
 from supportops.tenancy.templatetags.admin_parts import badge
 
@@ -50,7 +52,7 @@ _ROOTS = (
 
 
 @admin.register(Rule)
-class RuleAdmin(PagedAdmin):
+class RuleAdmin(TemplatePages):
     """Rules. What a rule says stands in its versions; a deleted one keeps its runs, and is not shown."""
 
     list_display: ClassVar = ["name", "trigger", "state", "version", "last_fired", "success"]
@@ -59,6 +61,7 @@ class RuleAdmin(PagedAdmin):
     list_per_page = 50
     actions: ClassVar = ["enable_selected", "disable_selected"]
     pages: ClassVar = (
+        *TEMPLATE_PAGES,
         Page("test", "test_draft_view", Permission.EXECUTE, of_row=False),
         Page("test", "test_view", Permission.EXECUTE),
         Page("execute", "execute_view", Permission.EXECUTE, methods=("GET", "POST")),

@@ -1,0 +1,73 @@
+"""The gallery in the admin: its templates as cards, and the form that makes rules of one."""
+
+from itertools import groupby
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from rules import gallery, installing
+from rules.gallery import Template
+from rules.problems import Refused
+from rules.template_forms import TemplateForms
+from supportops.tenancy.pages import Page, PagedAdmin
+from supportops.tenancy.roles import Permission
+
+PAGES = (
+    Page("templates", "templates_view", Permission.READ, methods=("GET",), of_row=False),
+    Page("install", "install_view", Permission.WRITE, of_row=False),
+)
+
+
+class TemplatePages(PagedAdmin):
+    """What the admin of rules has beside its own pages."""
+
+    list_before_template = "admin/rules/rule/list_links.html"
+
+    def templates_view(self, request: HttpRequest) -> HttpResponse:
+        """Show the gallery, or the form of one template."""
+        chosen = _chosen(request)
+        if chosen is not None:
+            return self._template_page(request, TemplateForms(chosen))
+        by_group = groupby(gallery.templates().values(), key=lambda template: template.group)
+        groups = [(group, list(templates)) for group, templates in by_group]
+        return self.shown(request, "admin/rules/rule/templates.html", "Templates", groups=groups)
+
+    def install_view(self, request: HttpRequest) -> HttpResponse:
+        """Make the rules of a template, and go to the first of them."""
+        chosen = _chosen(request)
+        if chosen is None:
+            messages.error(request, "There is no such template.")
+            return HttpResponseRedirect(self.address("templates_view"))
+        forms = TemplateForms(chosen, request.POST)
+        if forms.is_valid():
+            try:
+                created = installing.install(
+                    chosen,
+                    forms.parameters.values(),
+                    name=forms.basics.cleaned_data["name"].strip(),
+                    is_enabled=forms.basics.cleaned_data["enabled"],
+                    author=request.user.get_username(),
+                )
+            except Refused as refusal:
+                forms.show(refusal.problems)
+            else:
+                for warning in dict.fromkeys(warning for _, warnings in created for warning in warnings):
+                    messages.warning(request, warning)
+                names = ", ".join(rule.name for rule, _ in created)
+                return self.back(request, created[0][0], said=f"Made: {names}.")
+        return self._template_page(request, forms)
+
+    def _template_page(self, request: HttpRequest, forms: TemplateForms) -> HttpResponse:
+        return self.shown(
+            request,
+            "admin/rules/rule/template.html",
+            forms.template.title,
+            chosen=forms.template,
+            basics=forms.basics,
+            parameters=forms.parameters,
+            problems=forms.problems,
+        )
+
+
+def _chosen(request: HttpRequest) -> Template | None:
+    return gallery.templates().get(request.GET.get("template", ""))
