@@ -6,7 +6,7 @@ import pytest
 
 from integrations import registry
 from integrations.answers import Response
-from integrations.errors import Permanent, Uncertain
+from integrations.errors import InvalidInput, Permanent, Uncertain
 from integrations.specs import Action
 from tests.integrations.recorded import FakePlatform
 
@@ -70,6 +70,14 @@ def test_a_success_without_what_proves_it_is_uncertain(
         with pytest.raises(Uncertain) as caught:
             instance.execute(Action(action, parameters))
     assert caught.value.may_have_reached and caught.value.status_code in (200, None)
+
+
+def test_an_event_that_pagerduty_calls_a_failure_is_refused_whatever_the_status() -> None:
+    said = {"status": "invalid event", "message": "Event object is invalid", "dedup_key": "k"}
+    with FakePlatform([{"request": "POST /v2/enqueue", "status": 202, "body": said}]) as platform:
+        instance = platform.connect(registry.get("pagerduty"), _PAGERDUTY)
+        with pytest.raises(InvalidInput, match="did not take the event: Event object is invalid"):
+            instance.execute(Action("trigger_incident", {"summary": "S", "dedup_key": "k"}))
 
 
 def test_what_is_made_is_known_by_the_field_that_proves_it() -> None:

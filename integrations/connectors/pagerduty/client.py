@@ -34,7 +34,11 @@ class PagerDutyApi:
         """Send an event and return its key. 202 means that it was taken: an alert is made of it a moment later."""
         event = {"routing_key": self.credentials.routing_key, "event_action": event_action, "dedup_key": dedup_key}
         sent = self.http.post("/enqueue", host=self._events_host, json={**event, **body})
-        return str(sent.made(by="dedup_key")["dedup_key"])
+        answer = sent.made(by="status")
+        if answer["status"] != "success":
+            # The status is then a short word for what is wrong, whatever the code of the answer.
+            raise InvalidInput(f"PagerDuty did not take the event: {sent.message or answer['status']}")
+        return str(answer.get("dedup_key") or dedup_key)
 
     # --- REST API --------------------------------------------------------------------------------------------
     def get(self, *parts: str, **params: Any) -> Any:
