@@ -25,7 +25,6 @@ from integrations import (
 )
 from integrations.admin_forms import IntegrationForms
 from integrations.base import BaseIntegration
-from integrations.catalogue import setup_text
 from integrations.choices import choices_of
 from integrations.credentials import open_credentials
 from integrations.endpoints import NewSecret, address_of, endpoint_of
@@ -33,6 +32,7 @@ from integrations.errors import IntegrationError, InvalidInput
 from integrations.grants import has_client
 from integrations.lookup import Integrations
 from integrations.models import Endpoint, Integration
+from integrations.readmes import setup_text
 from integrations.setup_steps import as_html
 from integrations.types import connector_of, platforms
 from supportops.tenancy.admin import may

@@ -1,15 +1,11 @@
 """What a platform is to somebody who wants to connect it: made from its declaration and its README."""
 
-import re
-from importlib import resources
 from typing import Any
 
 from integrations.base import BaseIntegration
 from integrations.credentials import credentials_model
+from integrations.readmes import setup_text
 from integrations.specs import ActionSpec
-
-# The sections of a README that tell how events get here.
-_SETUP_HEADING = re.compile(r"^## .*\b(events?|webhooks?)\b", re.IGNORECASE)
 
 
 def describe(connector: type[BaseIntegration]) -> dict[str, Any]:
@@ -52,21 +48,3 @@ def _action(spec: ActionSpec) -> dict[str, Any]:
         "idempotent": spec.may_repeat,
         "effect": str(spec.effect),
     }
-
-
-def setup_text(connector: type[BaseIntegration]) -> str:
-    """Return the README's steps for the webhook, in Markdown; the whole README where they have no heading."""
-    text = readme_of(connector)
-    sections = re.split(r"(?m)^(?=## )", text)
-    steps = [section.strip() for section in sections if _SETUP_HEADING.match(section)]
-    return "\n\n".join(steps) or text
-
-
-def readme_of(connector: type[BaseIntegration]) -> str:
-    """Return the connector's README, empty where its package has none."""
-    package = connector.__module__.rpartition(".")[0]
-    try:
-        readme = resources.files(package).joinpath("README.md")
-        return readme.read_text(encoding="utf-8") if readme.is_file() else ""
-    except (ModuleNotFoundError, TypeError, FileNotFoundError):
-        return ""

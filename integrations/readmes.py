@@ -7,8 +7,9 @@ from pathlib import Path
 
 from integrations.base import BaseIntegration
 
-# How the sections begin that say what to do in the platform, one for each way in which it can send.
-_RECEIVE = ("Receive events", "Hear of events")
+# The sections that say what to do in the platform, one for each way in which it can send; the usual one needs no title.
+_RECEIVING = re.compile(r"\b(events?|webhooks?)\b", re.IGNORECASE)
+_USUAL = "Receive events"
 
 
 def readme(connector: type[BaseIntegration]) -> str:
@@ -22,10 +23,15 @@ def readme(connector: type[BaseIntegration]) -> str:
 def setup_of_webhook(connector: type[BaseIntegration]) -> str:
     """Return what to do in the platform so that it sends to us, in Markdown, "" where it sends nothing."""
     return "\n\n".join(
-        text if title == _RECEIVE[0] else f"**{title}**\n\n{text}"
+        text if title == _USUAL else f"**{title}**\n\n{text}"
         for title, text in sections(readme(connector)).items()
-        if title.startswith(_RECEIVE)
+        if _RECEIVING.search(title)
     )
+
+
+def setup_text(connector: type[BaseIntegration]) -> str:
+    """Return the same; the whole README where no section is about that."""
+    return setup_of_webhook(connector) or readme(connector)
 
 
 def sections(markdown: str) -> dict[str, str]:

@@ -201,7 +201,7 @@ def test_set_up_steps_are_escaped() -> None:
 
 @pytest.mark.parametrize("key", [connector.key for connector in registry.all_connectors()])
 def test_every_readme_is_shown(key: str) -> None:
-    from integrations.catalogue import readme_of
+    from integrations.readmes import readme
 
-    html = as_html(readme_of(registry.get(key)))
+    html = as_html(readme(registry.get(key)))
     assert "<h3>" in html and "```" not in html
