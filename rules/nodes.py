@@ -6,7 +6,7 @@ explanations all ask the same `decide` of the leaves.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from rules.expressions import ExpressionError
 from rules.facts import MISSING, Change, Facts, parts_of
@@ -132,23 +132,26 @@ class Leaf(Node):
         return (None, _why_missing(facts, self.field)) if value is MISSING else (value, "")
 
 
-class All(Node):
-    """True when every node below is; false when one is false."""
+class _Group(Node):
+    """Several nodes: decided as soon as one of them is `_settles`; `not _settles` when all others are known."""
 
     __slots__ = ("nodes",)
+
+    _name: ClassVar[str]
+    _settles: ClassVar[bool]
 
     def __init__(self, nodes: list[Node]) -> None:
         self.nodes = nodes
         self.cost = max((node.cost for node in nodes), default=0)
-        decides = _quick_first(nodes)
+        decides, settles, otherwise = _quick_first(nodes), self._settles, not self._settles
 
         def decide(facts: Facts) -> Decision:
-            unknown: Decision = True
+            unknown: Decision = otherwise
             for ask in decides:
                 decision = ask(facts)
-                if decision is False:
-                    return False
-                if decision is not True and unknown is True:
+                if decision is settles:
+                    return settles
+                if decision is not otherwise and unknown is otherwise:
                     unknown = decision
             return unknown
 
@@ -159,40 +162,24 @@ class All(Node):
             yield from node.leaves()
 
     def canonical(self) -> dict[str, Any]:
-        return {"all": [node.canonical() for node in self.nodes]}
+        return {self._name: [node.canonical() for node in self.nodes]}
+
+
+class All(_Group):
+    """True when every node below is; false when one is false."""
+
+    __slots__ = ()
+    _name, _settles = "all", False
 
     def explain(self, facts: Facts, into: list[Explanation]) -> Decision:
         return all_of([node.explain(facts, into) for node in self.nodes])
 
 
-class AnyOf(Node):
+class AnyOf(_Group):
     """True when a node below is; false when all are false."""
 
-    __slots__ = ("nodes",)
-
-    def __init__(self, nodes: list[Node]) -> None:
-        self.nodes = nodes
-        self.cost = max((node.cost for node in nodes), default=0)
-        decides = _quick_first(nodes)
-
-        def decide(facts: Facts) -> Decision:
-            unknown: Decision = False
-            for ask in decides:
-                decision = ask(facts)
-                if decision is True:
-                    return True
-                if decision is not False and unknown is False:
-                    unknown = decision
-            return unknown
-
-        self.decide = decides[0] if len(decides) == 1 else decide
-
-    def leaves(self) -> Iterator[Leaf]:
-        for node in self.nodes:
-            yield from node.leaves()
-
-    def canonical(self) -> dict[str, Any]:
-        return {"any": [node.canonical() for node in self.nodes]}
+    __slots__ = ()
+    _name, _settles = "any", True
 
     def explain(self, facts: Facts, into: list[Explanation]) -> Decision:
         return any_of([node.explain(facts, into) for node in self.nodes])
