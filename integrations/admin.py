@@ -20,6 +20,7 @@ from integrations import (
     oauth,
     registration,
     registry,
+    script_admin,
     type_admin,
     usage,
 )
@@ -40,7 +41,7 @@ from supportops.tenancy.pages import Page, PagedAdmin
 from supportops.tenancy.roles import Permission
 from supportops.tenancy.templatetags.admin_parts import badge
 
-__all__ = ["IntegrationAdmin", "file_admin", "notification_admin", "type_admin"]
+__all__ = ["IntegrationAdmin", "file_admin", "notification_admin", "script_admin", "type_admin"]
 
 _FORM = "admin/integrations/integration/form.html"
 

@@ -4,6 +4,7 @@ from integrations.api import IntegrationViewSet, PlatformsView, PlatformView, Un
 from integrations.api_files import FileViewSet
 from integrations.api_notifications import NotificationViewSet
 from integrations.api_oauth import CallbackView
+from integrations.api_scripts import ScriptViewSet
 from integrations.api_types import IntegrationTypeViewSet
 from supportops.api.routers import Router, address
 
@@ -12,6 +13,7 @@ router.register("integrations", IntegrationViewSet, basename="integration")
 router.register("integration-types", IntegrationTypeViewSet, basename="integration-type")
 router.register("notifications", NotificationViewSet, basename="notification")
 router.register("files", FileViewSet, basename="file")
+router.register("scripts", ScriptViewSet, basename="script")
 
 urlpatterns = [
     address("platforms", PlatformsView.as_view(), "platforms"),

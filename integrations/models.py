@@ -1,5 +1,6 @@
 """An organization's accounts on platforms, the addresses given to those platforms, their use by hour, and its files."""
 
+from django.core.validators import RegexValidator
 from django.db import models
 
 from supportops import clock
@@ -224,6 +225,16 @@ class UsageHour(OrganizationOwned):
         ]
 
 
+_SCRIPT_NAME = RegexValidator(
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", "Use letters, digits, dots, hyphens and underscores, such as analyze.py."
+)
+
+
+class ScriptLanguage(models.TextChoices):
+    SHELL = "shell"
+    PYTHON = "python"
+
+
 class StoredFile(OrganizationOwned):
     """A file that actions send: uploaded by a person, named in parameters."""
 
@@ -247,6 +258,44 @@ class StoredFileContent(models.Model):
 
     file = models.OneToOneField(StoredFile, on_delete=models.CASCADE, primary_key=True, related_name="content")
     raw = models.BinaryField()
+
+
+class Script(OrganizationOwned):
+    """A script of the organization's own, which steps run by its name (``./scripts/analyze.py``)."""
+
+    name = models.CharField(max_length=100, validators=[_SCRIPT_NAME])
+    language = models.CharField(max_length=10, choices=ScriptLanguage.choices)
+    text = models.TextField()
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    updated_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["organization", "name"], name="one_script_per_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ScriptGrant(OrganizationOwned):
+    """What the operator lets the organization's scripts see. Without one they do not run at all."""
+
+    has_network = models.BooleanField(default=False)
+    # Hosts for which secret variables may be given to scripts that have the network.
+    hosts = models.JSONField(default=list, blank=True)
+    # Absolute paths on the worker's machine.
+    read_only_dirs = models.JSONField(default=list, blank=True)
+    secret_files = models.JSONField(default=list, blank=True)
+    # Names from the operator's list; empty: all of them.
+    interpreters = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    updated_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization"], name="one_script_grant_per_organization")]
+
+    def __str__(self) -> str:
+        return "Scripts with the network" if self.has_network else "Scripts without the network"
 
 
 class Channel(models.TextChoices):

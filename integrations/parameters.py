@@ -1,10 +1,11 @@
 """Building blocks for the parameter models of actions, and what is said of values that do not fit one."""
 
 import difflib
+import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 
@@ -20,6 +21,19 @@ def _as_list(value: Any) -> Any:
 
 
 Names = Annotated[list[str], BeforeValidator(_as_list)]
+
+_SECONDS = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m)?\s*")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
+
+
+def _seconds(value: Any) -> Any:
+    """Take ``30``, ``"30"``, ``"30s"``, ``"500ms"`` and ``"1m"``."""
+    if isinstance(value, str) and (found := _SECONDS.fullmatch(value)):
+        return float(found[1]) * _UNITS[found[2]]
+    return value
+
+
+Seconds = Annotated[float, Field(gt=0, le=600), BeforeValidator(_seconds)]
 
 
 def field_named(model: type[BaseModel], name: str) -> FieldInfo | None:

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
+from integrations.sandbox.job import Granted
+
 
 class Effect(StrEnum):
     """What an action does at the platform, which decides whether a call that was cut off may be repeated."""
@@ -79,10 +81,11 @@ class CredentialFields(BaseModel):
 class Encode:
     """How a template's values are written into a text parameter: ``message: Annotated[str, Encode("mrkdwn")]``.
 
-    The author's own text stays as it is; values of the event are escaped so that they are only ever text there.
+    The author's own text stays as it is; values of the event are escaped so that they are only ever text there. In a
+    script they become environment variables, which the parameters get as `values`.
     """
 
-    as_: Literal["plain", "html", "mrkdwn", "markdown", "url", "header", "cell"]
+    as_: Literal["plain", "html", "mrkdwn", "markdown", "url", "header", "cell", "script-shell", "script-python"]
 
 
 Mrkdwn = Annotated[str, Encode("mrkdwn")]
@@ -114,7 +117,7 @@ class ActionSpec:
     same instance, returns the handler's answer or None), None when neither is to be had.
     `effect_of` tells the effect from the validated parameters, where it depends on them (an HTTP method).
     `goes_to` tells from them the URL to which they are sent, for actions without an account: secret variables go into
-    those alone.
+    those alone. `runs_script`: it runs a script of the organization's, in a queue of its own and where that is granted.
     """
 
     name: str
@@ -127,6 +130,12 @@ class ActionSpec:
     label: str = ""
     effect_of: Callable[[Any], Effect] | None = None
     goes_to: Callable[[Any], str] | None = None
+    runs_script: bool = False
+
+    @property
+    def queue(self) -> str:
+        """The queue in which steps with this action wait."""
+        return "scripts" if self.runs_script else "work"
 
     @property
     def may_repeat(self) -> bool:
@@ -341,5 +350,7 @@ class Call:
     files: Mapping[str, File] = field(default_factory=dict)
     # Secrets that stand in the parameters: kept out of errors and logs, and never redirected.
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    # What the operator grants the organization's scripts; None: this call runs none.
+    scripts: Granted | None = None
     # None: tokens are fetched for this call alone (credentials that are not stored).
     tokens: TokenKeeper | None = None

@@ -25,6 +25,7 @@ from rules.forms import connector_of
 from rules.inputs import checked_inputs
 from rules.models import Rule, RuleVersion, Run
 from rules.problems import Refused
+from rules.script_checks import refuse_without_grant
 from rules.template_admin import PAGES as TEMPLATE_PAGES
 from rules.template_admin import TemplatePages
 from rules.trying import NothingToTry, fields_of_sample, recent_events, tried
@@ -253,10 +254,12 @@ class RuleAdmin(TemplatePages):
 
     def execute_view(self, request: HttpRequest, rule: Rule) -> HttpResponse:
         """Ask for the inputs, then start a run by hand and go to it."""
-        declared: dict[str, Input] | None = compiled_version(authoring.live_version(rule).pk).document.inputs
+        document = compiled_version(authoring.live_version(rule).pk).document
+        declared: dict[str, Input] | None = document.inputs
         form = ExecutionForm(request.POST if request.method == "POST" else None, declared=declared)
         if request.method == "POST" and form.is_valid():
             try:
+                refuse_without_grant(document)
                 inputs = checked_inputs(declared, form.inputs())
             except Refused as refusal:
                 form.show(refusal.problems)

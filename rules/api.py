@@ -28,6 +28,7 @@ from rules.inputs import checked_inputs
 from rules.models import Event, EventContent, Rule, RuleVersion
 from rules.problems import Problem, Refused
 from rules.replay import stored_event
+from rules.script_checks import refuse_without_grant
 from supportops.api.errors import ApiProblem, ApiProblems
 from supportops.api.filters import number_parameter
 from supportops.api.views import OrganizationAPIView, OrganizationViewSet
@@ -224,8 +225,9 @@ class RuleViewSet(OrganizationViewSet):
         wait = number_parameter(request, "wait", 0, low=0, high=_MOST_WAIT_SECONDS)
         given = ExecutionSerializer(data=request.data or {})
         given.is_valid(raise_exception=True)
-        declared = compiled_version(authoring.live_version(rule).pk).document.inputs
-        inputs = _saved(lambda: checked_inputs(declared, given.validated_data.get("inputs") or {}))
+        document = compiled_version(authoring.live_version(rule).pk).document
+        _saved(lambda: refuse_without_grant(document))
+        inputs = _saved(lambda: checked_inputs(document.inputs, given.validated_data.get("inputs") or {}))
         environment = given.validated_data.get("environment", "")
         if environment and not Environment.objects.filter(name=environment).exists():
             raise ApiProblem("environment", "unknown_environment", f"There is no environment '{environment}'.")

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from integrations import lookup, types
+from integrations import lookup, script_grants, types
 from integrations.base import BaseIntegration
-from integrations.models import Integration
+from integrations.models import Integration, Script
 from integrations.specs import ActionSpec
 from integrations.types import Platforms
 from rules.models import Rule, Variable
@@ -32,6 +32,16 @@ class KnownVariable:
     hosts: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class KnownScripts:
+    """Scripts as far as documents are concerned: why none may run, or what is granted to them, and which there are."""
+
+    why_not: str | None = None
+    has_network: bool = False
+    secret_hosts: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
+
+
 class Catalogue(Protocol):
     """Everything that checking a document asks about the world; pure tests give their own."""
 
@@ -49,6 +59,10 @@ class Catalogue(Protocol):
 
     def has_rule(self, reference: str) -> bool:
         """Return whether there is a rule of this name or id."""
+
+    @property
+    def scripts(self) -> KnownScripts:
+        """Return what the organization's scripts may."""
 
     def connector(self, platform: str) -> type[BaseIntegration]:
         """Return a platform's connector. Raises registry.UnknownPlatform, naming those that are near."""
@@ -92,3 +106,11 @@ class OrganizationCatalogue:
 
     def has_rule(self, reference: str) -> bool:
         return reference in self._rules
+
+    @cached_property
+    def scripts(self) -> KnownScripts:
+        grant = script_grants.present_grant()
+        if grant is None:
+            return KnownScripts(script_grants.why_not())
+        names = frozenset(Script.objects.values_list("name", flat=True))
+        return KnownScripts(None, script_grants.has_network(grant), tuple(grant.hosts), names)

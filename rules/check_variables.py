@@ -5,10 +5,11 @@ from typing import Any
 
 from integrations.bindings import may_go_to
 from integrations.specs import ActionSpec
-from rules.catalogue import KnownVariable
+from rules.catalogue import KnownScripts, KnownVariable
 from rules.cel.encoding import has_host
 from rules.expressions import ExpressionError, compile_condition, compile_template, has_expression
 from rules.problems import Problem
+from rules.script_checks import why_no_secret
 
 
 def check_variables(
@@ -17,6 +18,7 @@ def check_variables(
     condition: str | None,
     spec: ActionSpec | None,
     known: Sequence[KnownVariable],
+    scripts: KnownScripts | None = None,
 ) -> tuple[list[Problem], list[Problem]]:
     """Return problems and warnings about variables in a step whose expressions compile."""
     by_name: dict[str, list[KnownVariable]] = {}
@@ -35,7 +37,10 @@ def check_variables(
                 warnings.append(_unknown(where, name))
                 continue
             secrets = [variable for variable in by_name[name] if variable.is_secret]
-            if secrets and spec is not None and spec.goes_to is None:
+            if secrets and scripts is not None:
+                if why := why_no_secret(name, secrets[0].hosts, path, scripts):
+                    problems.append(Problem(where, "secret_not_allowed", why))
+            elif secrets and spec is not None and spec.goes_to is None:
                 detail = f"'{name}' is a secret: it goes into requests to its hosts alone (http_request, webhook)."
                 problems.append(Problem(where, "secret_not_allowed", detail))
             elif secrets and url and not any(may_go_to(url, variable.hosts) for variable in secrets):

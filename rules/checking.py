@@ -26,11 +26,11 @@ from rules.expressions import ExpressionError, Roots, compile_condition, compile
 from rules.flow import Graph, cycle_in
 from rules.inputs import fits
 from rules.problems import Problem
-from rules.rendering import check_hosts
+from rules.rendering import check_hosts, check_scripts
+from rules.script_checks import check_script
 from supportops import clock, odd_json
 
 MOST_BYTES = 256 * 1024
-_LATER_ACTIONS = ("shell_script", "python_script")
 
 
 @dataclass
@@ -250,6 +250,8 @@ class _Checker:
             self._problem(f"{at}.integration", "not_needed", f"'{step.action}' needs no integration: leave it out.")
         if compiles == len(self.problems):
             self._hosts(at, step, spec)
+            if spec.runs_script:
+                self._script(at, step, spec)
         self._parameters(at, step, spec)
 
     def _resting(self, at: str, step: StepDocument) -> None:
@@ -277,7 +279,8 @@ class _Checker:
 
     def _variables(self, at: str, step: StepDocument, spec: ActionSpec) -> None:
         known = self.catalogue.variables
-        problems, warnings = check_variables(at, step.parameters, step.condition_text, spec, known)
+        scripts = self.catalogue.scripts if spec.runs_script else None
+        problems, warnings = check_variables(at, step.parameters, step.condition_text, spec, known, scripts)
         self.problems += problems
         self.warnings += warnings
 
@@ -286,6 +289,16 @@ class _Checker:
             check_hosts(step.parameters, spec.model)
         except ExpressionError as error:
             self._problem(f"{at}.{error.at}", error.code, error.message)
+
+    def _script(self, at: str, step: StepDocument, spec: ActionSpec) -> None:
+        problems, warnings = check_script(at, step, self.catalogue.scripts)
+        self.problems += problems
+        self.warnings += warnings
+        try:
+            check_scripts(step.parameters, spec.model)
+        except ExpressionError as error:
+            where = f"(line {error.line}, column {error.column})"
+            self._problem(f"{at}.{error.at}", error.code, f"{error.message} {where}")
 
     def _unknown_action(self, at: str, step: StepDocument, error: IntegrationError) -> None:
         is_platform = bool(step.platform)
@@ -428,9 +441,6 @@ def _not_yet(typed: Mapping[str, Any]) -> Iterator[Problem]:
                 continue
             if "for_each" in step:
                 yield Problem(f"{name}.{place}.for_each", "not_available", "`for_each` steps are not available yet.")
-            if step.get("action") in _LATER_ACTIONS and not step.get("platform"):
-                detail = f"'{step['action']}' is not available yet: scripts need a sandbox that is not there."
-                yield Problem(f"{name}.{place}.action", "not_available", detail)
 
 
 def _place(at: str, step: StepDocument, path: Sequence[Any]) -> str:

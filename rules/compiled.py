@@ -52,6 +52,8 @@ class CompiledStep:
     kind: str = "action"
     # Whether they look at `recipients`.
     names_recipients: bool = False
+    # Where it waits for a worker.
+    queue: str = "work"
     # Which variables its condition and parameters name; None: it does not look at `env`.
     variables: frozenset[str] | None = None
     # Those that its parameters name, which are sent somewhere.
@@ -181,6 +183,7 @@ def compile_rule(rule_id: uuid.UUID, version_id: uuid.UUID, typed: dict[str, Any
             timeout=step.timeout,
             optional=step.optional,
             strict=step.strict,
+            queue=_queue(step.platform or "", step.action or ""),
             names_recipients=recipients.are_named_in(step.given, step.condition_text),
             kind=step.kind,
             variables=variables.named_in(step.given, step.condition_text),
@@ -197,6 +200,11 @@ def compile_rule(rule_id: uuid.UUID, version_id: uuid.UUID, typed: dict[str, Any
         graph=document.graph(),
         concurrency_key=compile_condition(document.concurrency.key) if document.concurrency.key else None,
     )
+
+
+def _queue(platform: str, action: str) -> str:
+    found = registry.generic_action(action) if not platform else None
+    return found[1].queue if found is not None else "work"
 
 
 def _conditions(document: RuleDocument) -> Node:

@@ -58,9 +58,9 @@ class _Sending:
     number: int = 0
 
 
-def perform_due(queue: str = "work", seconds: float = 60.0) -> int:
+def perform_due(queue: str = "work", seconds: float = 60.0, slots: int | None = None) -> int:
     """Perform due steps until nothing is due, and return how many calls were made."""
-    return Pump([StepSource(queue)]).run(seconds)
+    return Pump([StepSource(queue)], slots).run(seconds)
 
 
 class StepSource:

@@ -253,7 +253,8 @@ class _Rows:
     def _take(self, takings: Takings, born: _Born) -> None:
         """Claim what may begin, and keep with it what preparing it needs."""
         run, event = born.run, born.event
-        due = [step for step in born.steps if step.due_at]
+        # Scripts wait for a worker of their own.
+        due = [step for step in born.steps if step.due_at and step.queue == "work"]
         if not due:
             return
         if len(takings.steps) + len(due) > takings.room:
@@ -320,6 +321,7 @@ def steps_of(run: Run, rule: CompiledRule, now: datetime) -> list[Step]:
             name=step.name,
             platform=step.platform,
             action=step.action,
+            queue=step.queue,
             due_at=None if rule.graph.needs[step.name] else now,
         )
         for position, step in enumerate(rule.steps)

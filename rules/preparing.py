@@ -23,6 +23,8 @@ from integrations.endpoints import signing_secrets
 from integrations.errors import IntegrationError, Transient, Uncertain
 from integrations.files import files_for
 from integrations.models import Integration
+from integrations.sandbox.job import Granted
+from integrations.script_grants import granted_for
 from integrations.specs import ActionSpec, Call, File, Result
 from rules import kinds, resting
 from rules.claims import Claimed
@@ -35,6 +37,7 @@ from rules.models import Step, StepStatus
 from rules.models.history import RUN_ENDED
 from rules.recipients import Recipients
 from rules.rendering import render
+from rules.script_checks import why_not_given
 from rules.settling import Settlement
 from rules.variables import Secret, Variables
 from supportops import odd_json
@@ -60,6 +63,7 @@ class Prepared:
     buckets: Sequence[limits.Bucket] = ()
     warnings: Sequence[str] = ()
     files: Mapping[str, File] = field(default_factory=dict, repr=False)
+    scripts: Granted | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
     number: int = 0
     _connect: Callable[[Call], BaseIntegration] | None = None
@@ -79,6 +83,7 @@ class Prepared:
                 deadline=self.compiled.timeout,
                 trace_id=self.step.run.trace_id,
                 files=self.files,
+                scripts=self.scripts,
                 secrets=self.secrets,
             )
         )
@@ -222,7 +227,9 @@ class _Batch:
         redactor = self._redactor(connector, integration, rendered, [secret.text for secret in secrets])
         shown = redactor.value(rendered)
         data = validated(spec.model, rendered, "parameters", shown, redactor)
-        _check_hosts([secret for secret in secrets if secret.name in compiled.sent_variables], spec, data, shown)
+        granted = _granted(data, shown)
+        sent = [secret for secret in secrets if secret.name in compiled.sent_variables]
+        _check_hosts(sent, spec, data, shown, granted)
         prepared = Prepared(
             step=step,
             compiled=compiled,
@@ -237,6 +244,7 @@ class _Batch:
             warnings=[redactor.text(warning) for warning in warnings],
             # Read here, in the thread that may use the database.
             files=files_for(data),
+            scripts=granted,
             secrets=tuple(secret.text for secret in secrets),
         )
         prepared._connect = self._connector(connector, integration)
@@ -374,8 +382,22 @@ def validated(model: type[BaseModel], rendered: Any, where: str, shown: Any, red
         raise Failed("InvalidInput", redactor.text(problems), shown) from None
 
 
-def _check_hosts(secrets: Sequence[Secret], spec: ActionSpec, data: BaseModel, shown: Any) -> None:
+def _granted(data: BaseModel, shown: Any) -> Granted | None:
+    """Return what is granted to the script that a step runs, None where it runs none. Raises Failed."""
+    try:
+        return granted_for(data)
+    except IntegrationError as error:
+        raise Failed(type(error).__name__, error.message, shown) from None
+
+
+def _check_hosts(
+    secrets: Sequence[Secret], spec: ActionSpec, data: BaseModel, shown: Any, granted: Granted | None
+) -> None:
     """A secret goes to its own hosts alone. Raises Failed."""
+    if granted is not None:
+        if told := why_not_given(secrets, granted, data):
+            raise Failed("Forbidden", told, shown)
+        return
     url = spec.goes_to(data) if spec.goes_to is not None else None
     for secret in secrets:
         if url is None:

@@ -25,6 +25,7 @@ from rules.expressions import (
     compile_template,
     has_expression,
 )
+from rules.scripting.text import Script, compile_script
 
 MAX_DEPTH = 64
 MAX_VALUES = 10_000
@@ -50,6 +51,8 @@ class _Rendering:
     warnings: list[str] = field(default_factory=list)
     values: int = 0
     size: int = 0
+    # Variables that the expressions of a script become.
+    of_script: dict[str, str] = field(default_factory=dict)
 
 
 def render(
@@ -65,6 +68,8 @@ def render(
     _refuse_host_of_strangers(parameters, place)
     rendering = _Rendering(context, strict)
     value = _value(parameters, place, (), rendering)
+    if rendering.of_script:
+        value = {**value, "values": rendering.of_script}
     return Rendered(value, rendering.warnings)
 
 
@@ -88,6 +93,24 @@ def check_hosts(parameters: Any, model: type[BaseModel] | None) -> None:
     For documents being saved, all of whose expressions compile; `render` asks the same again.
     """
     _refuse_host_of_strangers(parameters, place_of_model(model))
+
+
+def check_scripts(parameters: Any, model: type[BaseModel] | None) -> None:
+    """Raise ExpressionError, with `at`, where a value in a script could be more than a value.
+
+    For documents being saved, all of whose expressions compile; `render` asks the same again.
+    """
+    for path, text, at in _placed_texts(parameters, place_of_model(model), ()):
+        if (language := _language(at)) and has_expression(text):
+            try:
+                compile_script(text, language)
+            except ExpressionError as error:
+                raise error.placed(_name(path)) from None
+
+
+def _language(place: Place) -> str:
+    """Return the language of a script that stands in this place, "" where none does."""
+    return (place.encode or "").removeprefix("script-") if (place.encode or "").startswith("script-") else ""
 
 
 def _refuse_host_of_strangers(parameters: Any, place: Place) -> None:
@@ -128,6 +151,8 @@ def _text(text: str, place: Place, path: Path, rendering: _Rendering) -> Any:
         return text
     encode = ENCODERS.get(place.encode or "")
     try:
+        if language := _language(place):
+            return _script(compile_script(text, language), path, rendering)
         template = compile_template(text, _OPEN)
         rendered = template.render(rendering.context, encode=encode, strict=rendering.strict)
         if place.encode == "url":
@@ -139,6 +164,17 @@ def _text(text: str, place: Place, path: Path, rendering: _Rendering) -> Any:
         raise error.placed(_name(path)) from None
     rendering.warnings += [f"{_name(path)}: {warning}" for warning in rendered.warnings]
     return rendered.value
+
+
+def _script(script: Script, path: Path, rendering: _Rendering) -> str:
+    """Fill in the one script of an action: its values go beside it."""
+    text, values, warnings = script.fill_in(rendering.context, strict=rendering.strict)
+    rendering.size += len(text) + sum(map(len, values.values()))
+    if rendering.size > MAX_OUTPUT:
+        raise ExpressionError(f"The parameters have more than {MAX_OUTPUT} characters.", code="too_large")
+    rendering.of_script.update(values)
+    rendering.warnings += [f"{_name(path)}: {warning}" for warning in warnings]
+    return text
 
 
 def _check_address(template: Template, value: Any) -> None:

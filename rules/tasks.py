@@ -1,6 +1,7 @@
 """Celery's tasks of this app. They carry nothing: each looks what is due."""
 
 from celery import shared_task
+from django.conf import settings
 
 from rules.execution import perform_due
 
@@ -9,3 +10,9 @@ from rules.execution import perform_due
 def perform() -> None:
     """Perform due steps."""
     perform_due()
+
+
+@shared_task(name="rules.tasks.perform_scripts")
+def perform_scripts() -> None:
+    """Perform due steps that run scripts: few at a time, and in nobody else's way."""
+    perform_due("scripts", slots=settings.SCRIPT_SLOTS)

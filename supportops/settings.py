@@ -105,6 +105,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "supportops.sidebar.installation_warnings",
             ]
         },
     }
@@ -154,6 +155,8 @@ SWEEP_SECONDS = env.float("SUPPORTOPS_SWEEP_SECONDS", default=0.5 if MODE == "em
 # Tasks that run every so often: name → (queue, seconds).
 SCHEDULE: dict[str, tuple[str, float]] = {
     "webhooks.tasks.sweep": ("maintenance", SWEEP_SECONDS),
+    # Looks for scripts to run; in the embedded default it runs them, in a thread of its own.
+    "rules.tasks.perform_scripts": ("scripts", 1.0),
     "webhooks.tasks.attend": ("maintenance", 10.0),
     # Asks whether something is due; what is due says the database (webhooks/chores.py).
     "webhooks.tasks.forget": ("maintenance", 60.0),
@@ -296,6 +299,25 @@ PLATFORM_LIMITS: dict[str, Any] = env.json("SUPPORTOPS_PLATFORM_LIMITS", default
 CONNECTOR_PACKAGES: list[str] = env.list("SUPPORTOPS_CONNECTOR_PACKAGES", default=[])
 CONNECTOR_OVERRIDE: list[str] = env.list("SUPPORTOPS_CONNECTOR_OVERRIDE", default=[])
 INTEGRATION_DEBUG = env.bool("SUPPORTOPS_INTEGRATION_DEBUG", default=False)
+
+# --- scripts of organizations --------------------------------------------------------------------------------
+# off: none run. sandbox: in bubblewrap, for organizations with a grant. host: without a sandbox, on a machine whose
+# owner alone uses it.
+SCRIPTS = env.str("SUPPORTOPS_SCRIPTS", default="off")
+if SCRIPTS not in ("off", "sandbox", "host"):
+    raise ImproperlyConfigured(f"SUPPORTOPS_SCRIPTS is '{SCRIPTS}'; it must be 'off', 'sandbox' or 'host'.")
+# What may run them: `<name>=<absolute path>`. Rules name them; a grant may name fewer.
+_interpreters: list[str] = env.list(
+    "SUPPORTOPS_SCRIPT_INTERPRETERS", default=["bash=/bin/bash", "sh=/bin/sh", "python3=/usr/bin/python3"]
+)
+SCRIPT_INTERPRETERS: dict[str, str] = {entry.partition("=")[0]: entry.partition("=")[2] for entry in _interpreters}
+if not all(name and path.startswith("/") for name, path in SCRIPT_INTERPRETERS.items()):
+    raise ImproperlyConfigured(
+        "SUPPORTOPS_SCRIPT_INTERPRETERS: each entry is a name and an absolute path, such as python3=/usr/bin/python3."
+    )
+# Private memory of one process of a script, and how many scripts one worker runs at once.
+SCRIPT_MEMORY_MB = env.int("SUPPORTOPS_SCRIPT_MEMORY_MB", default=512)
+SCRIPT_SLOTS = env.int("SUPPORTOPS_SCRIPT_SLOTS", default=4)
 
 # --- how long things are kept (days) ------------------------------------------------------------------------
 CONTENT_DAYS = env.int("SUPPORTOPS_CONTENT_DAYS", default=30)

@@ -21,6 +21,12 @@ def installation_label(request: HttpRequest) -> list[str] | None:
     return [settings.INSTALLATION_LABEL, "warning"] if settings.INSTALLATION_LABEL else None
 
 
+def installation_warnings(request: HttpRequest) -> dict[str, str]:
+    """Return what every page of the admin warns of, for its template."""
+    on_host = "Scripts run on this machine without a sandbox (SUPPORTOPS_SCRIPTS=host): whoever may write a rule may do"
+    return {"installation_warning": f"{on_host} whatever SupportOps may." if settings.SCRIPTS == "host" else ""}
+
+
 def account_links(request: HttpRequest) -> list[dict[str, str]]:
     """Return what stands in the person's own menu."""
     return [
@@ -59,6 +65,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Recipients", "contact_mail", "admin:rules_recipientlist_changelist"),
             ("Variables", "data_object", "admin:rules_variable_changelist"),
             ("Files", "attach_file", "admin:integrations_storedfile_changelist"),
+            ("Scripts", "terminal", "admin:integrations_script_changelist"),
             ("Notifications", "notifications", "admin:integrations_notificationtarget_changelist"),
         ]
         if may(request, Permission.ADMIN):
@@ -71,6 +78,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         installation = [
             ("Organizations", "domain", "admin:tenancy_organization_changelist"),
             ("People", "badge", "admin:people_user_changelist"),
+            ("Script grant", "policy", "admin:integrations_scriptgrant_changelist"),
         ]
         groups.append(_group("Installation", installation))
     _mark_present(request.path, [item for group in groups for item in group["items"]])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from integrations import files, lifecycle, notifications, type_lifecycle
+from integrations import files, lifecycle, notifications, script_grants, scripts, type_lifecycle
 from integrations.models import Endpoint, Integration
 from rules import authoring, recipients, variables
 from rules.models import (
@@ -83,6 +83,8 @@ def make_history(tenant: Tenant) -> History:
             name=f"{mark} on call", channel="email", to=[f"a@{mark}.example"], events=["integration.broken"]
         )
         files.create_file(f"{mark}.txt", b"notes")
+        scripts.create_script(name=f"{mark}.sh", language="shell", text=f"echo {mark}")
+        script_grants.grant_scripts()
         type_lifecycle.create({"name": f"{mark} CRM", "key": "crm", "base_url": "https://crm.example.com"})
         variables.create(variables.Wish("REGION", f"{mark}-region"))
         variables.create(variables.Wish("KEY", f"{mark}-canary-3", is_secret=True, hosts=("api.example.com",)))

@@ -34,6 +34,7 @@ class Belongings:
     member: str
     environment: str
     file: str
+    script: str
     integration_type: str
     notification: str
     recipients: str
@@ -102,6 +103,9 @@ def make_belongings(tenant: Tenant, platform: FakePlatform) -> Belongings:
             },
         )["id"],
         file=upload(api, f"{slug}'s notes.txt", b"notes")["id"],
+        script=created(api, "/api/scripts/", {"name": "report.sh", "language": "shell", "text": f"echo {slug}-report"})[
+            "id"
+        ],
         variable=created(api, "/api/variables/", {"name": "REGION", "value": f"{slug}-region"})["id"],
     )
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests import audit_guards, builders
 
-pytest_plugins = ["tests.rounds"]
+pytest_plugins = ["tests.rounds", "tests.sandboxes"]
 
 
 @pytest.fixture

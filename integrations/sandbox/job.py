@@ -38,6 +38,22 @@ class Access:
 
 
 @dataclass(frozen=True)
+class Granted:
+    """What the operator grants an organization's scripts.
+
+    `secret_hosts` are those whose secrets they may be given while they have the network; `interpreters` are paths by
+    name; `named` the scripts of the organization's that a call names; `is_on_host`: they run without a sandbox.
+    """
+
+    access: Access = Access()
+    secret_hosts: tuple[str, ...] = ()
+    interpreters: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[str, str] = field(default_factory=dict, repr=False)
+    limits: Limits = Limits()
+    is_on_host: bool = False
+
+
+@dataclass(frozen=True)
 class Job:
     """One script to run. `seconds` is its deadline; without `workdir` it starts in a folder of its own."""
 

@@ -252,9 +252,14 @@ class Start:
         worker = ("-A", "supportops.celery", "worker", "--loglevel", "INFO", "--prefetch-multiplier", "1")
         quiet = ("--without-heartbeat", "--without-mingle", "--without-gossip")
         processes = self.env.get("SUPPORTOPS_WORKER_PROCESSES") or "2"
-        work = ("-n", "work@%h", "-Q", "work", "-P", "prefork", "-c", processes)
+        # Where scripts are off, somebody still has to tell the steps that run them.
+        has_scripts = self.env.get("SUPPORTOPS_SCRIPTS", "off") != "off"
+        work = ("-n", "work@%h", "-Q", "work" if has_scripts else "work,scripts", "-P", "prefork", "-c", processes)
         maintenance = ("-n", "maintenance@%h", "-Q", "maintenance", "-P", "threads", "-c", "4")
         add("worker", "celery.__main__", *worker, *quiet, *work)
+        if has_scripts:
+            scripts = ("-n", "scripts@%h", "-Q", "scripts", "-P", "prefork", "-c", "1")
+            add("scripts", "celery.__main__", *worker, *quiet, *scripts)
         add("maintenance", "celery.__main__", *worker, *quiet, *maintenance)
         add("schedule", "supportops.running.schedule")
 

@@ -122,7 +122,8 @@ def _start_worker() -> Any:
         app=app,
         pool="threads",
         concurrency=EMBEDDED_TASKS,
-        queues="work,scripts,maintenance",
+        # Scripts are the schedule's: one that takes long would keep a thread of these from everything else.
+        queues="work,maintenance",
         hostname=f"embedded@{socket.gethostname()}",
         prefetch_multiplier=1,
         without_heartbeat=True,

@@ -12,7 +12,7 @@ from integrations.base import BaseIntegration
 from integrations.lookup import action_of
 from integrations.specs import ActionSpec
 from integrations.types import Platforms
-from rules.catalogue import KnownIntegration, KnownVariable
+from rules.catalogue import KnownIntegration, KnownScripts, KnownVariable
 from rules.checking import check
 from rules.conditions import compile_conditions, evaluate
 from rules.document import RuleDocument, StepDocument
@@ -32,6 +32,8 @@ class AllConnected:
     ]
     environments = ["dev", "staging", "prod"]
     variables: list[KnownVariable] = []
+
+    scripts = KnownScripts(names=frozenset({"analyze.py"}))
 
     def has_rule(self, reference: str) -> bool:
         return True

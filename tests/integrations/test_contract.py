@@ -289,7 +289,7 @@ def scheme_of_vectors(connector: type[BaseIntegration], name: str) -> str:
 
 # --- answers --------------------------------------------------------------------------------------------------
 # What speaks no HTTP has recordings of its own form, which its own tests replay.
-NOT_HTTP = {"postgresql", "smtp"}
+NOT_HTTP = {"postgresql", "python", "shell", "smtp"}
 
 
 @every_connector([cls for cls in CONNECTORS if cls.key not in NOT_HTTP])

@@ -35,6 +35,7 @@ OBJECTS = {
     "/api/members/{pk}": "member",
     "/api/environments/{pk}": "environment",
     "/api/files/{pk}": "file",
+    "/api/scripts/{pk}": "script",
     "/api/integration-types/{pk}": "integration_type",
     "/api/notifications/{pk}": "notification",
     "/api/recipients/{pk}": "recipients",
@@ -68,6 +69,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "events": ["integration.broken"],
     },
     "PATCH /api/variables/{pk}/": {"value": "Bo's now"},
+    "PATCH /api/scripts/{pk}/": {"text": "Bo's now"},
     "PATCH /api/integration-types/{pk}/": {"name": "Bo's now"},
     "POST /api/integration-types/{pk}/try/": {"credentials": {}},
 }
@@ -83,6 +85,7 @@ LISTED = {
     "/api/members/": "member",
     "/api/environments/": "environment",
     "/api/files/": "file",
+    "/api/scripts/": "script",
     "/api/integration-types/": "integration_type",
     "/api/notifications/": "notification",
     "/api/recipients/": "recipients",

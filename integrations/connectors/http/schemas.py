@@ -1,22 +1,11 @@
 """The parameters of `http_request`."""
 
-import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from integrations.parameters import Parameters
+from integrations.parameters import Parameters, Seconds
 from integrations.specs import Encode
-
-_SECONDS = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m)?\s*")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
-
-
-def _seconds(value: Any) -> Any:
-    """Take ``30``, ``"30"``, ``"30s"``, ``"500ms"`` and ``"1m"``."""
-    if isinstance(value, str) and (found := _SECONDS.fullmatch(value)):
-        return float(found[1]) * _UNITS[found[2]]
-    return value
 
 
 def _statuses(value: Any) -> Any:
@@ -30,7 +19,6 @@ def _method(value: Any) -> Any:
     return value.strip().upper() if isinstance(value, str) else value
 
 
-Seconds = Annotated[float, Field(gt=0, le=600), BeforeValidator(_seconds)]
 Statuses = Annotated[list[Annotated[int, Field(ge=100, le=599)]], BeforeValidator(_statuses)]
 Method = Annotated[Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"], BeforeValidator(_method)]
 HeaderValues = Annotated[dict[str, str | int | float], Encode("header")]

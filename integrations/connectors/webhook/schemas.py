@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import AliasChoices, Field
 
-from integrations.connectors.http.schemas import HeaderValues, Seconds, Statuses, Url
-from integrations.parameters import Parameters
+from integrations.connectors.http.schemas import HeaderValues, Statuses, Url
+from integrations.parameters import Parameters, Seconds
 
 
 class SendWebhook(Parameters):

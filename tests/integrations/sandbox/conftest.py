@@ -16,18 +16,6 @@ ORDINARY_USER = 54321
 Run = Callable[..., Finished]
 
 
-@pytest.fixture(scope="session")
-def sandbox() -> None:
-    """A machine with a sandbox; without one nothing is skipped silently, and in CI nothing at all."""
-    reason = running.why_unavailable()
-    if reason is None:
-        return
-    told = f"NO SANDBOX HERE, so no script was run: {reason}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(told)
-    pytest.skip(told)
-
-
 @pytest.fixture(params=["whoever we are", "an ordinary user"])
 def run(request: pytest.FixtureRequest, sandbox: None) -> Run:
     """What runs a script: `run(text, python=True, ...)`."""
