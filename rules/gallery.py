@@ -115,9 +115,14 @@ def model_of(template: Template, environments: Sequence[str] = ()) -> type[BaseM
             default = ...
         fields[name] = (
             _annotation(parameter, environments),
-            Field(default, title=parameter.title, description=parameter.description or None),
+            Field(default, title=parameter.title, description=_description(parameter) or None),
         )
     return create_model(f"{template.key}-parameters", __base__=Parameters, **fields)
+
+
+def _description(parameter: Parameter) -> str:
+    choices = f"Of: {', '.join(parameter.choices)}." if parameter.type == "choices" else ""
+    return " ".join(filter(None, (parameter.description, choices)))
 
 
 def _annotation(parameter: Parameter, environments: Sequence[str]) -> Any:

@@ -184,7 +184,7 @@ ALL = [
             Call(SLACK, {"channel": "#ops", "text": "Paged on-call: web"}),
         ],
         {"service": "web"},
-        {RESTART: refused, f"POST {EVENTS}": _status(202, {"dedup_key": "k"}), SLACK: SAID},
+        {RESTART: refused, f"POST {EVENTS}": _status(202, {"status": "success", "dedup_key": "k"}), SLACK: SAID},
         name="falls back",
         others={"try-restart": "failed"},
     ),
