@@ -14,7 +14,7 @@ SHOP = "https://shop.example.com/api"
 RESTART = "POST https://deploy.example.com/api/services/web/restart"
 WORKFLOW = f"{GITHUB}/actions/workflows/deploy.yml/dispatches"
 ZENDESK = "https://acme.zendesk.com/api/v2"
-ISSUE = {"number": 7, "title": "Hi", "html_url": "https://github.com/acme/website/issues/7", "state": "open"}
+ISSUE = {"id": 70, "number": 7, "title": "Hi", "html_url": "https://github.com/acme/website/issues/7", "state": "open"}
 SAID = {"ok": True, "ts": "1.2", "channel": "C1"}
 
 

@@ -11,6 +11,7 @@ from django.core.management import call_command
 
 from integrations import lifecycle
 from rules import interventions, variables
+from rules.api_runs import run_as_dict
 from rules.exchange import name_of_file
 from rules.execution import perform_due
 from rules.inputs import checked_inputs
@@ -84,7 +85,7 @@ def test_its_calls_arrive_in_order_with_the_right_contents(desk: Desk, playbook:
         rule = Rule.objects.get()
         interventions.start(rule, checked_inputs(interventions.live_document(rule).inputs, playbook.inputs))
     perform_due()
-    assert desk.run.status == "succeeded", desk.run.reason
+    assert desk.run.status == "succeeded", [(step["id"], step["error"]) for step in run_as_dict(desk.run.pk)["steps"]]
     assert {name: status for name, status in desk.statuses().items() if status != "succeeded"} == playbook.others
     requests, first = desk.platform.requests, playbook.at_once
     arrived = sorted(requests[:first], key=what_of) + requests[first:]
