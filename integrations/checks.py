@@ -13,6 +13,7 @@ from integrations import limits, registry
 from integrations.addresses import parse_allowance
 from integrations.errors import InvalidInput
 from integrations.places import checked_url
+from integrations.sandbox import bubblewrap
 
 
 @register("connectors")
@@ -33,6 +34,16 @@ def check_outbound_settings(app_configs: Sequence[AppConfig] | None, **kwargs: A
     """Return an error for each entry of the outbound settings that says nothing, which calls would trip over."""
     found = [*_problems_of_allowances(), *_problems_of_urls(), *_problems_of_limits()]
     return [checks.Error(problem, id="integrations.E002") for problem in found]
+
+
+@register("scripts")
+def check_sandbox(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Return a warning where scripts are switched on and this machine lacks the programs of their sandbox."""
+    missing = bubblewrap.missing_programs() if settings.SCRIPTS == "sandbox" else None
+    if missing is None:
+        return []
+    hint = "Fine on a machine that does not run the queue of scripts; elsewhere each of their steps fails."
+    return [checks.Warning(f"Scripts have no sandbox here: {missing}", hint=hint, id="integrations.W002")]
 
 
 def _problems_of_allowances() -> Iterator[str]:

@@ -1,5 +1,8 @@
 """An organization's own scripts, and the operator's grant: the API, the admin, the command."""
 
+import os
+import subprocess
+import sys
 from io import StringIO
 from typing import Any
 
@@ -7,8 +10,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from audit.models import AuditEntry
+from integrations.checks import check_sandbox
 from integrations.connectors.shell.schemas import ShellScript
 from integrations.models import Script, ScriptGrant
+from integrations.sandbox import bubblewrap
 from integrations.script_grants import granted_for
 from supportops.tenancy.scope import working_for
 from tests import builders
@@ -154,3 +159,26 @@ def test_every_page_says_that_scripts_run_on_the_host(world: World, settings: An
     assert not any("without a sandbox" in client.get(page).content.decode() for page in pages)
     settings.SCRIPTS = "host"
     assert all("Scripts run on this machine without a sandbox" in client.get(page).content.decode() for page in pages)
+
+
+def test_a_machine_without_the_sandbox_says_so_at_the_start(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bubblewrap.shutil, "which", lambda name, path: None if name == "bwrap" else f"/usr/bin/{name}")
+    assert check_sandbox(None) == []
+    settings.SCRIPTS = "sandbox"
+    [warning] = check_sandbox(None)
+    assert "bwrap cannot be found" in warning.msg and "apt-get install bubblewrap" in warning.msg
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("SUPPORTOPS_SCRIPTS", "on", "must be 'off', 'sandbox' or 'host'"),
+        ("SUPPORTOPS_SCRIPT_INTERPRETERS", "python3", "absolute path"),
+        ("SUPPORTOPS_SCRIPT_INTERPRETERS", "python3=python3", "absolute path"),
+    ],
+)
+def test_settings_that_say_nothing_stop_the_start(name: str, value: str, why: str, tmp_path: Any) -> None:
+    environment = {**os.environ, "SUPPORTOPS_DATA": str(tmp_path), name: value}
+    command = [sys.executable, "-c", "import supportops.settings"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and why in done.stderr
