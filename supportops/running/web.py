@@ -188,9 +188,10 @@ def granian_server(load: Callable[[], Application], listener: socket.socket, pro
     share_memory_with_children()
 
     def begin_process() -> Application:
-        # Runs in each worker process. granian's workers outlive a master that was killed.
-        die_with(master, signal.SIGTERM)
-        end_when_orphaned(master, ORPHAN_SECONDS)
+        # Runs in each worker process. granian's workers outlive a master that was killed. Not by SIGTERM: granian's
+        # handler of it can wait, with the interpreter's lock in its hand, for threads that wait for that lock, and then
+        # nothing of ours runs any more either. Who was not answered sends again; what was committed is recognised.
+        die_with(master, signal.SIGKILL)
         return application
 
     address, port = listener.getsockname()[:2]
