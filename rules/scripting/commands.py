@@ -46,7 +46,7 @@ _RUNNERS = re.compile(
 )
 # They evaluate what they are given, here or on another machine.
 _EVALUATORS = re.compile(
-    r"\.|alias|at|batch|bind|complete|coproc|crontab|enable|eval|expect|function|mapfile|parallel|readarray"
+    r"\.|alias|at|batch|bind|compgen|complete|coproc|crontab|enable|eval|expect|fc|function|mapfile|parallel|readarray"
     r"|screen|script|source|ssh|su|tmux|trap|watch"
 )
 # The first argument that is no option is their program, what follows are only its arguments.
@@ -54,8 +54,14 @@ _INTERPRETERS = re.compile(
     r"(ash|bash|busybox|csh|dash|fish|ksh|mksh|sh|tcsh|zsh|awk|gawk|mawk|nawk|sed|jq|perl|ruby|node|php|lua|tclsh"
     r"|python[0-9.]*|pypy[0-9.]*)"
 )
-# Of these, those that take options, and parts of their program, after it too.
-_READ_ON = frozenset({"sed", "jq"})
+# What stands after one of their options of this form is the program.
+_PROGRAM_FOLLOWS = re.compile(r"-[A-Za-z]*[ce]")
+# Of these, those that take options, and parts of their program, after it too; with the options that take no argument.
+_FLAGS = {"sed": re.compile(r"-[nErsuz]+"), "jq": re.compile(r"-[rncsSMaj]+")}
+_NAMES_A_COMMAND = re.compile(
+    r"--?[a-z-]*(exec|command|cmd|program|prog|shell|rsh|filter|action|hook|pager|editor|eval|script)", re.IGNORECASE
+)
+_HARMLESS_SHORT = frozenset({"grep", "egrep", "fgrep", "rg", "ping", "head", "tail", "wc", "cut", "curl", "stat"})
 _SHELL = re.compile(r"(ash|bash|dash|ksh|mksh|sh|zsh)")
 # An argument of theirs is a name, and what stands in the brackets of a name is evaluated.
 _TAKE_NAMES = frozenset({"let", "read", "unset", "getopts", "wait"})
@@ -119,6 +125,8 @@ def _check_words(words: Sequence[Word]) -> None:
         _check_declaration(name, arguments)
     elif name in ("[[", "[", "test", "printf", "find"):
         _check_options(name, arguments, first_value)
+    if not _INTERPRETERS.fullmatch(name):
+        _check_hooks(name, arguments)
     for place, word in enumerate(arguments):
         # `docker exec box sh -c "..."` runs a program as well, whoever runs it.
         if word.value is None and _SHELL.fullmatch(_program(word)):
@@ -157,17 +165,53 @@ def _is_of_runner(word: Word) -> bool:
 
 
 def _check_program(name: str, arguments: Sequence[Word]) -> None:
-    """Check what an interpreter is given: its first argument that is no option is the program."""
+    """Check what an interpreter is given: a value is none of its options, nor its program."""
+    options = others = 0
     has_program = is_after_option = False
-    for word in arguments:
+    flags = _FLAGS.get(name)
+    for place, word in enumerate(arguments):
         is_option = word.text.startswith("-")
-        if word.value is not None and (not has_program or is_after_option or (is_option and name in _READ_ON)):
-            raise Misplaced(
-                f"`{name}` would run this value: give it as an argument after the program or its file.",
-                word.value.offset,
-            )
-        has_program = has_program or not is_option
-        is_after_option = is_option and name in _READ_ON
+        if word.value is not None:
+            if not has_program or (name in _FLAGS and (is_option or is_after_option)):
+                raise Misplaced(
+                    f"`{name}` could run this value: give it as an argument after the program or its file.",
+                    word.value.offset,
+                )
+            continue
+        is_after_option = is_option
+        if not is_option:
+            others += 1
+        elif flags is None or not flags.fullmatch(word.text):
+            options += 1
+        following = arguments[place + 1] if place + 1 < len(arguments) else None
+        is_program_next = (
+            following is not None and following.value is None and _PROGRAM_FOLLOWS.fullmatch(word.text) is not None
+        )
+        # Any other option may have taken the word after it.
+        has_program = has_program or others > options or (is_program_next and not others)
+
+
+def check_piped(command: Command, value: Value) -> None:
+    """Raise Misplaced where a command that is fed with what a value led to would run it."""
+    words = [word for word in after_keywords(command.words) if word.value is None]
+    for place, word in enumerate(words):
+        name = _program(word)
+        reads_program = _INTERPRETERS.fullmatch(name) and all(other.text == "-" for other in words[place + 1 :])
+        if _SHELL.fullmatch(name) or reads_program:
+            raise Misplaced(f"`{name}` would run what this value is piped into it with.", value.offset)
+
+
+def _check_hooks(name: str, arguments: Sequence[Word]) -> None:
+    """Options that name a command to run, of whatever program: ``--to-command``, ``--compress-program``, ``-e``."""
+    before = ""
+    for word in arguments:
+        if word.value is not None:
+            own = word.before_value if word.before_value.startswith("-") else ""
+            for option in (own, before):
+                is_short = option in ("-c", "-e") and name not in _HARMLESS_SHORT
+                if is_short or _NAMES_A_COMMAND.match(option):
+                    raise Misplaced(f"`{name} {option}` could run this value.", word.value.offset)
+        before = word.text if word.value is None and word.text.startswith("-") else ""
 
 
 def _check_declaration(name: str, arguments: Sequence[Word]) -> None:

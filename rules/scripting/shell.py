@@ -9,7 +9,7 @@ never guessed.
 import re
 from collections.abc import Sequence
 
-from rules.scripting.commands import Command, Word, after_keywords, check_command
+from rules.scripting.commands import Command, Word, after_keywords, check_command, check_piped
 from rules.scripting.pieces import Misplaced, Unit, Value, units_of
 
 _BLANK = " \t"
@@ -17,6 +17,8 @@ _ENDS_COMMAND = "\n;&|()"
 _ENDS_WORD = _BLANK + _ENDS_COMMAND + "<>"
 _ARRAY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 _DESCRIPTOR = re.compile(r"[0-9]+|\{[A-Za-z_][A-Za-z0-9_]*\}")
+# What a compound command before a pipe wrote may stand anywhere before.
+_END_COMPOUND = frozenset({"done", "fi", "esac", "}"})
 _DEEPEST = 50
 
 
@@ -29,6 +31,7 @@ class _Reader:
     def __init__(self, units: list[Unit]) -> None:
         self._units, self._at, self._out = units, 0, list[str]()
         self._depth = 0
+        self._written: list[Value] = []
         # Of here-documents whose bodies begin at the next line: the word that ends each, and whether tabs go before it.
         self._documents: list[tuple[str, bool]] = []
 
@@ -77,9 +80,11 @@ class _Reader:
         """Read commands up to `closing`, which is taken too, or to the end of the script."""
         self._enter()
         command = Command()
+        # How many values there were when the present pipeline began, and the one that is piped into this command.
+        begun, piped = len(self._written), None
         while (unit := self._peek()) is not None:
             if unit == closing:
-                self._end(command, is_nested=closing is not None)
+                self._end(command, piped, is_nested=closing is not None)
                 self._take()
                 self._depth -= 1
                 return
@@ -89,14 +94,20 @@ class _Reader:
             elif self._looks_at("(("):
                 self._arithmetic(2)
             elif isinstance(unit, str) and unit in _ENDS_COMMAND:
-                self._end(command, is_nested=closing is not None)
+                self._end(command, piped, is_nested=closing is not None)
+                is_pipe = unit == "|" and self._peek(1) != "|"
+                is_compound = bool(command.words) and command.words[0].text in _END_COMPOUND
+                if is_pipe and len(self._written) > (0 if is_compound else begun):
+                    piped = self._written[-1]
+                elif unit not in ("|", "(", ")", "&") or self._looks_at("||"):
+                    begun, piped = len(self._written), None
                 command = Command()
                 self._separator()
             else:
                 self._part(command)
         if closing is not None:
             raise self._lost(f"'{closing}' is missing")
-        self._end(command, is_nested=False)
+        self._end(command, piped, is_nested=False)
         self._depth -= 1
 
     def _separator(self) -> None:
@@ -106,12 +117,14 @@ class _Reader:
         elif char == "(":
             self._commands(closing=")")
 
-    def _end(self, command: Command, *, is_nested: bool) -> None:
+    def _end(self, command: Command, piped: Value | None, *, is_nested: bool) -> None:
         words = after_keywords(command.words)
         if is_nested and words and words[0].text == "case":
             # Its patterns end with parentheses that nothing opened.
             raise self._lost("`case` inside of parentheses")
         check_command(command)
+        if piped is not None:
+            check_piped(command, piped)
 
     def _part(self, command: Command) -> None:
         """Read what stands next in a command: blanks, a comment, a redirection or a word."""
@@ -183,9 +196,9 @@ class _Reader:
         for _ in operator:
             self._take()
         if self._peek() == "(" and operator in ("<", ">"):
-            self._take()
-            self._commands(closing=")")
-            command.words.append(Word("/dev/fd/", is_known=False))
+            word = Word("/dev/fd/", is_known=False)
+            self._substitution(word)
+            command.words.append(word)
             return
         while (unit := self._peek()) is not None and unit in (" ", "\t"):
             self._take()
@@ -244,6 +257,7 @@ class _Reader:
         return word
 
     def _write(self, value: Value, form: str) -> None:
+        self._written.append(value)
         self._out.append(form % value.name)
         self._at += 1
 
@@ -313,8 +327,7 @@ class _Reader:
             self._arithmetic(2)
         elif unit == "(":
             word.is_known = False
-            self._take()
-            self._commands(closing=")")
+            self._substitution(word)
         elif unit == "{":
             word.is_known = False
             self._parameter()
@@ -336,6 +349,14 @@ class _Reader:
         self._take()
         word.is_known = False
 
+    def _substitution(self, word: Word) -> None:
+        """Read ``( ... )`` whose output stands in a word: where a value went in, one may come out."""
+        before = len(self._written)
+        self._take()
+        self._commands(closing=")")
+        if len(self._written) > before:
+            word.add_value(self._written[-1])
+
     def _parameter(self) -> None:
         """Read ``${...}``: its parts may be evaluated, so none is a value."""
         self._enter()
@@ -356,6 +377,7 @@ class _Reader:
                 raise self._lost(f"{unit} inside ${{...}}")
             else:
                 self._take()
+        self._refuse_values(inner.value, "inside ${...}")
         self._take()
         self._depth -= 1
 
