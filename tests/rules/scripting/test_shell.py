@@ -109,7 +109,7 @@ def test_a_value_becomes_a_variable_in_double_quotes(script: str, text: str) -> 
         (f"source <(echo {X})", "`source`"),
         (f'eval "$(date; echo {X})"', "`eval`"),
         (f"$(echo {X})", "the command itself"),
-        (f"echo ${{{{y:-$(echo {X})}}}}", r"inside \$"),
+        (f"echo ${{y:-$(echo {X})}}", r"inside \$"),
         (f"compgen -C {X}", "`compgen`"),
         (f"sort --compress-program {X} a", "could run"),
         (f"tar --to-command={X} -xf a", "could run"),
