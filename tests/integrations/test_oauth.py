@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -173,6 +174,22 @@ def test_with_the_operators_client_nothing_has_to_be_typed(world: World, platfor
     assert person.get(BACK, {"state": sent["state"], "code": "c"}).status_code == 302
     assert stored(world.ada, integration) == {"bot_token": "xoxb-granted"}
     assert parse_qs(platform.requests[-1].content.decode())["client_secret"] == ["operators-secret"]
+
+
+@override_settings(OAUTH_CLIENTS={"notion": {"client_id": "n-1", "client_secret": "operators-secret"}})
+def test_notion_knows_the_client_by_its_header_and_takes_json(world: World, platform: FakePlatform) -> None:
+    """https://developers.notion.com/reference/create-a-token"""
+    body = {"platform": "notion", "name": "Wiki", "credentials": {}}
+    integration = str(created(world.ada.api, "/api/integrations/", body)["id"])
+    person = browser(world.ada.owner)
+    sent = left(person, integration)
+    assert (sent["client_id"], sent["owner"]) == ("n-1", "user")
+    platform.on("POST", "https://api.notion.com/v1/oauth/token", {"access_token": "ntn_granted", "bot_id": "b"})
+    assert person.get(BACK, {"state": sent["state"], "code": "c"}).status_code == 302
+    assert stored(world.ada, integration) == {"token": "ntn_granted"}
+    asked = platform.requests[-1]
+    assert asked.headers["authorization"] == "Basic " + base64.b64encode(b"n-1:operators-secret").decode()
+    assert json.loads(asked.content)["grant_type"] == "authorization_code"
 
 
 def test_without_a_client_or_a_way_the_reason_is_said(world: World) -> None:

@@ -86,7 +86,7 @@ VARIANTS: dict[str, list[Callable[[], dict[str, str]]]] = {
         lambda: {"site_url": "https://jira.acme.example", "bearer_token": canary()},
     ],
     "monitoring": [lambda: {"url": "https://monitoring.acme.example", "token": canary()}],
-    "notion": [lambda: {"token": canary()}],
+    "notion": [lambda: {"token": canary(), "client_id": "ours", "client_secret": canary()}],
     "pagerduty": [lambda: {"routing_key": word(), "api_token": canary(), "from_email": "ops@acme.example"}],
     "postgresql": [lambda: {"host": "db.acme.example", "database": "shop", "username": "reader", "password": canary()}],
     "prometheus": [

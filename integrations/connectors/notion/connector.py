@@ -25,7 +25,18 @@ from integrations.connectors.notion.schemas import (
 from integrations.errors import Forbidden, IntegrationError, InvalidInput, NotFound
 from integrations.payloads import identifier, items, mapping, text
 from integrations.signatures import HmacSignature
-from integrations.specs import READS, SETS, Account, ActionSpec, Event, HandshakeAnswer, Limit, Result, WebhookRequest
+from integrations.specs import (
+    READS,
+    SETS,
+    Account,
+    ActionSpec,
+    Event,
+    HandshakeAnswer,
+    Limit,
+    OAuth,
+    Result,
+    WebhookRequest,
+)
 
 if TYPE_CHECKING:
     from integrations.attachments import FileSource
@@ -42,6 +53,17 @@ class Notion(BaseIntegration):
     Credentials = NotionCredentials
     Config = NotionConfig
     base_url = "https://api.notion.com/v1"
+    # https://developers.notion.com/docs/authorization, read 2026-11. Which pages we see the person chooses there; what
+    # is granted does not run out.
+    oauth = OAuth(
+        authorize_path="/oauth/authorize",
+        token_path="/oauth/token",  # noqa: S106 - an address
+        pkce=False,
+        parameters={"owner": "user"},
+        grants=("token",),
+        takes_json=True,
+        client_in_header=True,
+    )
     choice_kinds = ("databases", "pages", "users")
     # https://developers.notion.com/reference/request-limits, read 2026-11: 180 requests a minute and connection (600
     # on the larger plans, which answers then say).
@@ -83,6 +105,11 @@ class Notion(BaseIntegration):
 
     def classify(self, response: "Response") -> IntegrationError | None:
         return error_for(response)
+
+    @classmethod
+    def granted_credentials(cls, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the token that a person granted. https://developers.notion.com/reference/create-a-token"""
+        return super().granted_credentials({"token": answer.get("access_token")})
 
     @cached_property
     def client(self) -> NotionClient:

@@ -53,6 +53,10 @@ class NotionCredentials(CredentialFields):
         description="The secret of an internal connection (ntn_…), or an access token by OAuth.",
         pattern=r"^[\x21-\x7e]+$",
     )
+    client_id: Annotated[str | None, Credential(is_secret=False)] = Field(
+        None, title="OAuth client: id", description="Of a public connection of your own that shall be authorized."
+    )
+    client_secret: Annotated[str | None, Credential()] = Field(None, title="OAuth client: secret")
 
 
 class NotionConfig(BaseModel):
