@@ -30,7 +30,7 @@ from supportops import clock
 from tests.integrations.raw_server import RawServer, answer
 from tests.integrations.samples import CONFIG, CREDENTIALS, PARAMETERS
 
-OWN_TESTS = {"http", "webhook", "custom", "postgresql", "smtp"}
+OWN_TESTS = {"http", "webhook", "custom", "postgresql", "smtp", "shell", "python"}
 CONNECTORS = [cls for cls in registry.all_connectors() if cls.key not in OWN_TESTS]
 ACTIONS = [(cls, spec) for cls in CONNECTORS for spec in cls.actions if spec.name in PARAMETERS.get(cls.key, {})]
 # One action of each: how long an exchange lasts is decided beneath all of them.

@@ -119,6 +119,8 @@ VARIANTS: dict[str, list[Callable[[], dict[str, str]]]] = {
         }
     ],
     "custom": [lambda: {}],
+    "python": [lambda: {}],
+    "shell": [lambda: {}],
     "http": [lambda: {}],
     "webhook": [lambda: {}],
 }
@@ -157,6 +159,8 @@ ACTIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "postgresql": [("execute_query", {"query": "select 1"})],
     "smtp": [("send_email", {"to": "ann@example.com", "subject": "Hello", "body": "Hello"})],
     "custom": [("test_connection", {})],
+    "python": [("test_connection", {})],
+    "shell": [("test_connection", {})],
     "http": [("http_request", {"url": "https://api.example.com/things"})],
     "webhook": [("webhook", {"url": "https://hooks.example.com/in", "payload": {"a": 1}})],
 }
