@@ -53,7 +53,17 @@ def start_due() -> int:
             raise
         except Exception:  # one that breaks keeps no other from its time
             log.exception("schedule.not_started", schedule=str(schedule_id))
+            with working_for(organization_id):
+                _pass_over(schedule_id)
     return started
+
+
+def _pass_over(schedule_id: Any) -> None:
+    """Let a time go by that could not be kept: asked again at every sweep it would stand before all others."""
+    row = RuleSchedule.objects.filter(pk=schedule_id).first()
+    if row is not None:
+        later = next_time(row.cron, row.zone, clock.now())
+        RuleSchedule.objects.filter(pk=row.pk, next_at=row.next_at).update(next_at=later)
 
 
 def _start(schedule_id: Any) -> bool:

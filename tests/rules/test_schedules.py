@@ -8,8 +8,9 @@ import pytest
 from django.db import connection
 
 from rules import authoring, schedules
+from rules.compiled import forget
 from rules.cron import next_time
-from rules.models import Rule, RuleSchedule, Run
+from rules.models import Rule, RuleSchedule, RuleVersion, Run
 from rules.problems import Refused
 from supportops import clock
 from supportops.tenancy.scope import working_for
@@ -126,6 +127,20 @@ def test_sweeps_at_once_start_one_run(desk: Desk) -> None:
         for thread in threads:
             thread.join()
     assert len(runs(desk, rule)) == 1
+
+
+@engine
+def test_one_that_cannot_be_started_is_passed_over_and_keeps_no_other_from_its_time(desk: Desk) -> None:
+    with clock.frozen(at("2026-11-20T08:00")):
+        broken, fine = scheduled(desk), scheduled(desk)
+    with working_for(desk.organization):
+        RuleVersion.objects.filter(rule=broken).update(document={"trigger": 5})
+    forget()
+    with clock.frozen(at("2026-11-20T09:00")):
+        assert schedules.start_due() == 1
+        assert schedules.start_due() == 0
+    assert (runs(desk, broken), len(runs(desk, fine))) == ([], 1)
+    assert due(desk, broken) == at("2026-11-21T09:00")
 
 
 @engine
