@@ -193,6 +193,8 @@ AXES_VERBOSE = False
 AXES_USERNAME_CALLABLE = "supportops.people.sign_in.attempted_email"
 AXES_CLIENT_IP_CALLABLE = "supportops.addresses.client_ip"
 LOGIN_URL = "/admin/login/"
+# Whoever signs in without having been sent there by a page.
+LOGIN_REDIRECT_URL = "admin:index"
 SECURE_COOKIES = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = SECURE_COOKIES
 SESSION_COOKIE_HTTPONLY = True

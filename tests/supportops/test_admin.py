@@ -243,3 +243,9 @@ def test_strangers_are_sent_to_sign_in(client: Client) -> None:
     for place in (MEMBERS, TOKENS, "/admin/organization/"):
         answer = client.get(place)
         assert answer.status_code == 302 and answer["Location"].startswith("/admin/login/")
+
+
+def test_who_signs_in_without_having_been_sent_there_comes_to_the_overview(world: World) -> None:
+    given = {"username": world.ada.owner.email, "password": builders.PASSWORD}
+    answer = Client().post("/admin/login/", given, follow=True)
+    assert (answer.status_code, answer.redirect_chain[0][0]) == (200, "/admin/")
