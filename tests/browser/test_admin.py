@@ -1,13 +1,5 @@
-"""The admin in a real browser: a rule built by hand, roles, looks at both widths, nothing loaded from elsewhere.
+"""The admin in a real browser: a rule built by hand, roles, looks at both widths, nothing loaded from elsewhere."""
 
-Needs Chromium: CHROMIUM names it, else it is looked for on PATH.
-"""
-
-import os
-import re
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,78 +9,10 @@ from rules.models import Rule
 from supportops.tenancy.roles import Role
 from supportops.tenancy.scope import working_for
 from tests import builders
-from tests.admin_world import History, make_history
-from tests.builders import PASSWORD
+from tests.admin_world import History
+from tests.browser.person import Person
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: requirements/dev.txt")
 pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
-# Where pictures for people to look at go, where somebody wants them.
-PICTURES = os.environ.get("SUPPORTOPS_TEST_PICTURES", "")
-
-
-def chromium() -> str:
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-    if found is None:
-        reason = "NO CHROMIUM HERE, so the admin was tried in no browser: install chromium, or set CHROMIUM to it"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
-
-
-@pytest.fixture
-def ada() -> History:
-    return make_history(builders.make_world().ada)
-
-
-@pytest.fixture
-def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    # Playwright's loop runs in this thread, and Django takes it for asynchronous code.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=chromium(), args=flags)
-        yield running
-        running.close()
-
-
-class Person:
-    """Somebody at a screen. What the browser complains of, and what it asks elsewhere for, is kept."""
-
-    def __init__(self, browser: Any, address: str, email: str, *, width: int = 1280, scheme: str = "light") -> None:
-        self.address, self.width, self.scheme = address, width, scheme
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(15_000)
-        self.complaints: list[str] = []
-        self.page.on("console", lambda message: self._note(message.type, message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self._requested(request.url))
-        self.page.goto(f"{address}/admin/login/?next=/admin/")
-        self.page.fill("input[name=username]", email)
-        self.page.fill("input[name=password]", PASSWORD)
-        self.page.click("button[type=submit]")
-        self.page.wait_for_url("**/admin/")
-
-    def _note(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning"):
-            self.complaints.append(text)
-
-    def _requested(self, url: str) -> None:
-        if not url.startswith((self.address, "data:", "about:")):
-            self.complaints.append(f"asked {url}")
-
-    def open(self, path: str) -> Any:
-        """Go to a page; it must fit the screen."""
-        self.page.goto(self.address + path)
-        self.page.wait_for_load_state("networkidle")
-        width = self.page.evaluate("document.documentElement.scrollWidth")
-        assert width <= self.width, f"{path} is {width} wide on a screen of {self.width}"
-        if PICTURES:
-            name = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "row", path).strip("/").replace("/", "-") or "admin"
-            place = Path(PICTURES) / f"{name.replace('?', '-')}-{self.width}-{self.scheme}.png"
-            self.page.screenshot(path=str(place), full_page=True)
-        return self.page
 
 
 def test_a_rule_is_built_tried_and_saved_by_hand(ada: History, browser: Any, live_server: Any) -> None:
@@ -186,12 +110,8 @@ def test_pages_fit_and_the_browser_has_nothing_to_say(
         "/admin/audit/auditentry/",
         "/admin/people/apitoken/",
     ):
-        page = person.open(path)
-        unnamed = page.evaluate(
-            """() => [...document.querySelectorAll('#content :is(input, select, textarea):not([type=hidden])')]
-                .filter((field) => !field.labels?.length && !field.getAttribute('aria-label') && !field.placeholder)
-                .map((field) => field.name || field.id)"""
-        )
+        person.open(path)
+        unnamed = person.fields_without_label()
         assert unnamed == [], f"fields without a label on {path}"
         assert person.complaints == [], path
 
