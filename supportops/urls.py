@@ -4,8 +4,10 @@ from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.i18n import set_language
 
 from supportops.api import errors
+from supportops.languages import texts
 from supportops.tenancy.views import ChooseOrganizationView
 
 # Relative to /api/, in this order.
@@ -32,6 +34,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # Before the admin's own addresses, whose last one catches everything.
     path("admin/search/", _no_such_page),
     path("admin/organization/", ChooseOrganizationView.as_view(), name="choose-organization"),
+    path("admin/texts.js", texts, name="texts"),
+    path("admin/language/", set_language, name="set_language"),
     path("admin/", admin.site.urls),
     path("", include("supportops.people.urls")),
     path("", include("webhooks.urls")),

@@ -20,6 +20,8 @@ ROUTES: dict[str, str] = {
     "ANY /": "public",
     # people
     "ANY /admin/search/": "public",
+    "ANY /admin/texts.js/": "public",
+    "ANY /admin/language/": "public",
     "GET /admin/organization/": "session",
     "POST /admin/organization/": "session",
     "GET /people/invitation/{uidb64}/{token}/": "public",
