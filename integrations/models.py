@@ -326,9 +326,14 @@ class NotificationTarget(OrganizationOwned):
 
 
 class Notice(OrganizationOwned):
-    """Something that somebody is told, and whether he was. Without a target: the organization's owners, by mail."""
+    """Something that somebody is told, and whether he was. Without a target: one address, or the organization's owners,
+    by mail."""
 
     target = LinkWithin(NotificationTarget, on_delete=models.CASCADE, null=True, related_name="notices")
+    # The one person it is for; empty for all others.
+    to = models.EmailField(blank=True, db_default="")
+    # What follows the text in the mail and must not lie about, such as a one-time address; emptied once it is sent.
+    confidential = SealedField(label="notice.confidential", db_default=b"")
     event = models.CharField(max_length=60)
     subject = models.CharField(max_length=300)
     text = models.CharField(max_length=2000)

@@ -1,9 +1,10 @@
 """Tells people what they should know: written with what happened, sent soon after by a chore, again where it fails."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
@@ -60,6 +61,31 @@ def tell(event: str, subject: str, text: str, data: dict[str, Any]) -> None:
     )
 
 
+def tell_person(to: str, event: str, subject: str, text: str, *, confidential: str, data: dict[str, Any]) -> Notice:
+    """Return a notice for one address, to be saved by the caller in his transaction.
+
+    `confidential` ends the mail, is sealed until it is sent, and forgotten then. Needs the organization in scope.
+    """
+    now = clock.now()
+    notice = Notice(
+        organization_id=current_organization_id(),
+        to=to,
+        event=event,
+        subject=subject[:300],
+        text=text[:2000],
+        data=data,
+        due_at=now,
+        created_at=now,
+    )
+    notice.confidential.put({"text": confidential})
+    return notice
+
+
+def withdraw(notice_ids: Collection[uuid.UUID]) -> None:
+    """Let notices that were not sent yet stay unsent: what they say is no longer so."""
+    Notice.objects.filter(pk__in=notice_ids, due_at__isnull=False).update(due_at=None, confidential=b"")
+
+
 def send_due() -> int:
     """Send what is due, and return how many were. Any number may call it. Works across organizations by ids alone."""
     now, sent = clock.now(), 0
@@ -81,7 +107,7 @@ def _send(notice_id: uuid.UUID) -> bool:
     except (IntegrationError, OSError) as error:  # smtplib's errors are among the latter
         _failed(notice, str(error))
         return False
-    Notice.objects.filter(pk=notice.pk).update(sent_at=clock.now(), due_at=None, error="")
+    Notice.objects.filter(pk=notice.pk).update(sent_at=clock.now(), due_at=None, error="", confidential=b"")
     return True
 
 
@@ -89,19 +115,31 @@ def _failed(notice: Notice, error: str) -> None:
     made = notice.attempts_made + 1
     due_at = clock.now() + _PAUSES[made - 1] if made <= len(_PAUSES) else None
     Notice.objects.filter(pk=notice.pk).update(attempts_made=made, due_at=due_at, error=error[:500])
+    if due_at is None:
+        Notice.objects.filter(pk=notice.pk).update(confidential=b"")
     log.warning("notice.not_sent", notice=str(notice.pk), attempt=made, is_given_up=due_at is None)
 
 
 def _mail(notice: Notice) -> None:
-    to = notice.target.to if notice.target is not None else _owners()
+    to = notice.target.to if notice.target is not None else [notice.to] if notice.to else _owners()
     if not to:
         return
     place = f"{settings.PUBLIC_URL}/admin/"
-    text = f"{notice.text}\n\n{notice.organization.name} on SupportOps: {place}\n"
+    confidential = (notice.confidential.open() or {}).get("text", "")
+    parts = [notice.text, confidential, f"{notice.organization.name} on SupportOps: {place}\n"]
+    text = "\n\n".join(part for part in parts if part)
     subject = " ".join(notice.subject.split())
+    # The same mail, should it be sent once more because its sender died before he could write that it was: mailboxes
+    # know it by this. https://www.rfc-editor.org/rfc/rfc5322#section-3.6.4
+    host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
     # Each for himself: who else is told is nobody's business.
     connection = get_connection(timeout=_SECONDS) if "smtp" in settings.EMAIL_BACKEND else get_connection()
-    connection.send_messages([EmailMessage(subject, text, None, [address]) for address in to])
+    connection.send_messages(
+        [
+            EmailMessage(subject, text, None, [address], headers={"Message-ID": f"<{notice.pk}.{number}@{host}>"})
+            for number, address in enumerate(to, 1)
+        ]
+    )
 
 
 def _post(notice: Notice) -> None:

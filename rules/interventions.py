@@ -9,7 +9,7 @@ from django.db import transaction
 
 from audit.recording import record, record_many
 from integrations.errors import Uncertain
-from rules import admission, sequence, wake
+from rules import admission, approval_links, sequence, wake
 from rules.compiled import compiled_version
 from rules.document import RuleDocument
 from rules.models import Rule, RuleVersion, Run, RunContent, Step, StepStatus
@@ -69,7 +69,9 @@ def start(
         # Behind those of its key that were planned before.
         run.sequence = sequence.take(1)[0]
         run.save(force_insert=True)
-        RunContent.objects.create(run=run, inputs=dict(inputs), warnings=[warning] if warning else [])
+        RunContent.objects.create(
+            run=run, inputs=dict(inputs), warnings=[warning] if warning else [], started_by=current().actor.name[:254]
+        )
         Step.objects.bulk_create(steps)
         record("rule.executed", rule, changes={"run": str(run.pk), "environment": environment})
         record_many(finished(one.run, one.steps, {}) for one in ended)
@@ -128,21 +130,37 @@ def resolve(run_id: uuid.UUID, step_name: str, outcome: str) -> Step:
     return step
 
 
-def decide(run_id: uuid.UUID, step_name: str, is_approved: bool, comment: str = "") -> Step:
-    """Approve or reject a step that waits for that; who acts has been checked. Raises NotPossible for any other."""
+def decide(
+    run_id: uuid.UUID,
+    step_name: str,
+    is_approved: bool,
+    comment: str = "",
+    *,
+    fence: int | None = None,
+    via: str = "",
+) -> Step:
+    """Approve or reject a step that waits for that; who acts has been checked. Raises NotPossible for any other.
+
+    `fence`: of the time at which it asked; one that has asked anew since is another question. `via`: where the answer
+    came from if it was not the API or the admin; it stands in the audit entry.
+    """
     with transaction.atomic():
         settlement = Settlement([run_id])
         step = next((step for step in settlement.steps.values() if step.name == step_name), None)
         if step is None or step.status != StepStatus.WAITING or step.waits_for != "approval":
             state = "no step of this run" if step is None else step.status
             raise NotPossible(f"'{step_name}' is {state}; only a step that waits for approval can be decided.")
+        if fence is not None and step.fence != fence:
+            raise NotPossible(f"'{step_name}' has asked anew since.")
         who = current().actor.name
         if is_approved:
             settlement.succeed(step, {"approved": True, "by": who, "comment": comment})
         else:
             settlement.fail(step, "Rejected", f"Rejected by {who}." + (f" {comment}" if comment else ""))
         verb = "approved" if is_approved else "rejected"
-        record(f"step.{verb}", settlement.runs[run_id], changes={"step": step.name, "comment": comment})
+        changes = {"step": step.name, "comment": comment, **({"via": via} if via else {})}
+        record(f"step.{verb}", settlement.runs[run_id], changes=changes)
+        approval_links.withdraw(step)
         settlement.close()
     return step
 

@@ -51,6 +51,9 @@ class Approval(_Given):
     people: list[EmailStr] = Field([], title="People", description="E-mail addresses of members who may decide.")
     deadline: Duration = Field(7 * 86400.0, title="Deadline", description="How long the answer is waited for.")
     on_silence: Literal["reject", "approve"] = Field("reject", title="Nobody answers")
+    notify: bool = Field(
+        True, title="Ask by mail", description="Those who may decide get a mail each, to answer at a one-time address."
+    )
 
 
 class NestedRule(_Given):

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from rules import interventions
+from rules import approval_links, interventions
 from rules.compiled import CompiledStep
 from rules.decisions import Decision, Failed, Succeeded, Waits
 from rules.inputs import checked_inputs
@@ -31,8 +31,7 @@ def decide(step: Step, compiled: CompiledStep, given: BaseModel, now: datetime) 
     if isinstance(given, Wait):
         return _wait(step, given, now)
     if isinstance(given, Approval):
-        shown = given.model_dump(mode="json")
-        return Waits(APPROVAL, deadline=now + timedelta(seconds=given.deadline), shown=shown)
+        return _Asks(given, now + timedelta(seconds=given.deadline))
     if isinstance(given, NestedRule):
         return _nested(step, given)
     raise TypeError(f"'{compiled.kind}' is no kind of step.")
@@ -45,6 +44,21 @@ def _wait(step: Step, given: Wait, now: datetime) -> Decision:
     if until <= now:
         return Succeeded({"waited_until": now.isoformat()})
     return Waits(TIME, until=until, shown={"until": until.isoformat()})
+
+
+# --- approval -----------------------------------------------------------------------------------------------------
+
+
+class _Asks(Waits):
+    """Those who may decide are asked, and their answer is waited for."""
+
+    def __init__(self, given: Approval, deadline: datetime) -> None:
+        super().__init__(APPROVAL, deadline=deadline, shown=given.model_dump(mode="json"))
+
+    def settle(self, settlement: Settlement, row: Step) -> None:
+        super().settle(settlement, row)
+        if self.shown["notify"]:
+            approval_links.send(row, settlement.runs[row.run_id], self.shown)
 
 
 # --- another rule -------------------------------------------------------------------------------------------------

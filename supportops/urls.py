@@ -38,6 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/language/", set_language, name="set_language"),
     path("admin/", admin.site.urls),
     path("", include("supportops.people.urls")),
+    path("", include("rules.urls")),
     path("", include("webhooks.urls")),
     path("", include("supportops.status.urls")),
     *[path("api/", include(module)) for module in API_URLS],

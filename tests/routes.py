@@ -27,6 +27,9 @@ ROUTES: dict[str, str] = {
     "GET /people/invitation/{uidb64}/{token}/": "public",
     "POST /people/invitation/{uidb64}/{token}/": "public",
     "PUT /people/invitation/{uidb64}/{token}/": "public",
+    # guarded by the one-time address
+    "GET /approvals/{key}/": "public",
+    "POST /approvals/{key}/": "public",
     "GET /api/organization/": "read",
     "GET /api/tokens/": "admin",
     "POST /api/tokens/": "admin",

@@ -1,5 +1,6 @@
 """Rules, and the history of what they led to."""
 
+from rules.models.asking import ApprovalLink
 from rules.models.definition import Rule, RuleSchedule, RuleState, RuleVersion
 from rules.models.history import (
     Attempt,
@@ -19,6 +20,7 @@ from rules.models.history import (
 from rules.models.keeping import RecipientList, Variable
 
 __all__ = [
+    "ApprovalLink",
     "Attempt",
     "AttemptStatus",
     "Event",

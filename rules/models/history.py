@@ -168,6 +168,8 @@ class RunContent(models.Model):
     run = models.OneToOneField(Run, on_delete=models.CASCADE, primary_key=True, related_name="content")
     inputs = JsonBytesField(default=dict)
     warnings = JsonBytesField(default=list)
+    # Who had it started: a person's address, a token's name; empty where an event or a time did.
+    started_by = models.CharField(max_length=254, blank=True, db_default="")
     created_at = models.DateTimeField(default=clock.now)
 
 
