@@ -42,7 +42,13 @@ OBJECTS = {
     "/api/variables/{pk}": "variable",
 }
 # Everybody's: the catalogue, where platforms send to (a signature decides), one-time addresses of people.
-SHARED = ("/api/platforms/{key}/", "/api/rules/templates/{key}/", "/api/webhooks/{platform}/", "/people/")
+SHARED = (
+    "/api/platforms/{key}/",
+    "/api/rules/templates/{key}/",
+    "/api/webhooks/{platform}/",
+    "/people/",
+    "/approvals/",
+)
 # What makes each address do something when its object may be reached.
 BODIES: dict[str, dict[str, Any]] = {
     "POST /api/integrations/{pk}/execute/": {
