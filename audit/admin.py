@@ -1,79 +1,45 @@
 """The admin's page of the audit log: to be read, filtered and searched; nothing can be added, changed or deleted."""
 
 import json
-from functools import cached_property
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.core.paginator import Paginator
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
 
 from audit import showing, vocabulary
+from audit.filters import ActionFilter, ActorFilter, ResourceFilter, ResourceIdFilter, resource_types
 from audit.models import AuditEntry, AuditPerson, AuditSeal
-from supportops.tenancy.admin import ScopedAdmin
+from supportops.tenancy.list_filters import FromFilter, SinceFilter, UntilFilter
+from supportops.tenancy.lists import ListAdmin
 
-# Lists over millions of rows are counted no further.
-MOST_COUNTED = 10_000
-
-
-class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts up to MOST_COUNTED rows: whoever wants to see further narrows the list by filters or search."""
-
-    @cached_property
-    def count(self) -> int:
-        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
-        return rows.order_by()[:MOST_COUNTED].count()
-
-
-class _ByVocabulary(admin.SimpleListFilter):
-    """Offers what the vocabulary knows instead of asking the table for all its values."""
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(Q((str(self.parameter_name), self.value()))) if self.value() else queryset
-
-
-class ActionFilter(_ByVocabulary):
-    title = "action"
-    parameter_name = "action"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name) for name in vocabulary.names()]
-
-
-class ResourceFilter(_ByVocabulary):
-    title = "resource"
-    parameter_name = "resource_type"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        kinds = sorted({name.partition(".")[0] for name in vocabulary.names() if "." in name})
-        return [(kind, kind.replace("_", " ")) for kind in kinds]
-
-
-class ActorFilter(_ByVocabulary):
-    title = "actor"
-    parameter_name = "actor_type"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("user", "people"), ("token", "API tokens"), ("platform", "platforms"), ("system", "the system")]
+# A search finds so many of the newest entries; filters lead further.
+_MOST_FOUND = 500
+_MOST_PEOPLE = 20
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ScopedAdmin):
+class AuditEntryAdmin(ListAdmin):
     """Who did what, newest first."""
 
     add_permission = change_permission = delete_permission = None
-    paginator = BoundedPaginator
-    show_full_result_count = False
-    ordering: ClassVar = ["-id"]
-    list_display: ClassVar = ["at", "actor", "action", "resource", "is_sealed"]
-    list_filter: ClassVar = [ActionFilter, ResourceFilter, ActorFilter, "at"]
+    list_display: ClassVar = ["when", "actor", "action", "resource", "is_sealed"]
+    list_filter: ClassVar = [
+        ActionFilter,
+        ResourceFilter,
+        ActorFilter,
+        SinceFilter,
+        ResourceIdFilter,
+        FromFilter,
+        UntilFilter,
+    ]
     list_select_related: ClassVar = ["person"]
     # What is searched says get_search_results; named here, they make the search box appear.
     search_fields: ClassVar = ["resource_id", "action", "actor_id"]
-    search_help_text = "The id of a resource or actor, a person's name or address, or an action, each as a whole."
+    search_help_text = gettext_lazy("Person, address, action or id, as a whole")
     fields: ClassVar = [
         "at",
         "actor",
@@ -103,9 +69,11 @@ class AuditEntryAdmin(ScopedAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        people = AuditPerson.objects.filter(name__iexact=term, mentioned_in__isnull=True).values_list("id", flat=True)
-        wanted = Q(resource_id=term) | Q(actor_id=term) | Q(action=term) | Q(person__in=list(people))
-        return queryset.filter(wanted), False
+        return queryset.filter(pk__in=_ids_found_by(term)), False
+
+    @admin.display(description=gettext_lazy("when (UTC)"))
+    def when(self, entry: AuditEntry) -> str:
+        return f"{entry.at:%Y-%m-%d %H:%M:%S}"
 
     @admin.display(description="actor")
     def actor(self, entry: AuditEntry) -> str:
@@ -140,6 +108,22 @@ class AuditEntryAdmin(ScopedAdmin):
     @admin.display(description="hash")
     def hash(self, entry: AuditEntry) -> str:
         return getattr(entry, "seal_hash", None) or "–"
+
+
+def _ids_found_by(term: str) -> list[Any]:
+    """Return the newest entries that a text means. One question for each index: asked all at once, the database may
+    rather read the log."""
+    if "\x00" in term:
+        return []
+    people = AuditPerson.objects.filter(name__iexact=term, mentioned_in__isnull=True)
+    actors = {term, *people.values_list("identifier", flat=True)[:_MOST_PEOPLE]}
+    # With every kind of resource that there is: the index of resources begins with it.
+    about = Q(resource_type__in=resource_types(), resource_id=term)
+    questions = [Q(action=term), about, *(Q(actor_id=actor) for actor in actors)]
+    found: set[Any] = set()
+    for question in questions:
+        found |= set(AuditEntry.objects.filter(question).order_by("-pk").values_list("pk", flat=True)[:_MOST_FOUND])
+    return sorted(found, reverse=True)[:_MOST_FOUND]
 
 
 def _people(entry: AuditEntry) -> dict[Any, AuditPerson]:

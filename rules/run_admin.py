@@ -1,24 +1,36 @@
 """The admin's pages of runs: what happened and why, to be read; and what a person may do about it."""
 
-import uuid
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from audit.admin import BoundedPaginator
 from rules import interventions, trial
+from rules.about import names_of
 from rules.api_runs import OUTCOMES, run_as_dict
 from rules.approvals import why_not
 from rules.compiled import compiled_version
 from rules.models import EventContent, Run, RunStatus, StepContent, StepStatus
 from rules.models.history import RUN_ENDED
 from rules.replay import stored_event
+from rules.run_filters import (
+    CauseFilter,
+    DeliveryFilter,
+    RuleFilter,
+    StatusFilter,
+    WaitsForFilter,
+    runs_found_by,
+)
 from supportops.tenancy.admin import may, place_of
-from supportops.tenancy.pages import Page, PagedAdmin
+from supportops.tenancy.list_filters import FromFilter, SinceFilter, UntilFilter
+from supportops.tenancy.lists import ListAdmin
+from supportops.tenancy.pages import Page
 from supportops.tenancy.roles import Permission
 from supportops.tenancy.templatetags.admin_parts import badge, lasting
 
@@ -27,35 +39,25 @@ UNFINISHED = (RunStatus.PENDING, RunStatus.RUNNING, RunStatus.WAITING)
 _MOST_AT_ONCE = 100
 
 
-class WaitsForPersonFilter(admin.SimpleListFilter):
-    """Finds runs with a step of which nobody knows whether it took effect."""
-
-    title = "uncertain"
-    parameter_name = "uncertain"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "waits for somebody to say")]
-
-    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
-        if self.value() != "yes":
-            return queryset
-        return queryset.filter(status__in=UNFINISHED, steps__status=StepStatus.UNCERTAIN).distinct()
-
-
 @admin.register(Run)
-class RunAdmin(PagedAdmin):
+class RunAdmin(ListAdmin):
     """Runs, newest first. Nothing here is added, changed or deleted: it is history."""
 
     add_permission = change_permission = delete_permission = None
-    paginator = BoundedPaginator
-    show_full_result_count = False
-    ordering: ClassVar = ["-id"]
-    list_display: ClassVar = ["name", "state", "cause", "environment", "planned", "took"]
-    list_filter: ClassVar = ["status", WaitsForPersonFilter, "cause", "created_at"]
-    list_select_related: ClassVar = ["rule"]
-    list_per_page = 50
+    list_display: ClassVar = ["planned", "name", "about", "state", "cause", "took"]
+    list_filter: ClassVar = [
+        StatusFilter,
+        RuleFilter,
+        WaitsForFilter,
+        SinceFilter,
+        CauseFilter,
+        DeliveryFilter,
+        FromFilter,
+        UntilFilter,
+    ]
+    list_select_related: ClassVar = ["rule", "event"]
     search_fields: ClassVar = ["id"]
-    search_help_text = "The id of a run or of a delivery, as a whole."
+    search_help_text = gettext_lazy("Ticket number, or id of a run or delivery")
     actions: ClassVar = ["retry_selected", "cancel_selected"]
     pages: ClassVar = (
         Page("retry", "retry_view", Permission.EXECUTE),
@@ -68,34 +70,47 @@ class RunAdmin(PagedAdmin):
         return may(request, Permission.EXECUTE)
 
     # --- the list -----------------------------------------------------------------------------------------------
-    @admin.display(description="rule")
-    def name(self, run: Run) -> str:
-        return str(run.rule.name)
-
-    @admin.display(description="status", ordering="status")
-    def state(self, run: Run) -> SafeString:
-        return badge(run.status)
-
-    @admin.display(description="planned", ordering="id")
+    @admin.display(description=gettext_lazy("planned (UTC)"))
     def planned(self, run: Run) -> str:
         return f"{run.created_at:%Y-%m-%d %H:%M:%S}"
 
-    @admin.display(description="took")
+    @admin.display(description=gettext_lazy("rule"))
+    def name(self, run: Run) -> str:
+        return str(run.rule.name)
+
+    @admin.display(description=gettext_lazy("about"))
+    def about(self, run: Run) -> str:
+        return f"{run.event.external_id} {getattr(run, 'event_name', '')}".strip() if run.event else "–"
+
+    @admin.display(description=gettext_lazy("status"))
+    def state(self, run: Run) -> SafeString:
+        return badge(run.status)
+
+    @admin.display(description=gettext_lazy("took"))
     def took(self, run: Run) -> str:
-        return lasting(run.started_at, run.finished_at)
+        return lasting(run.started_at, run.finished_at) or "–"
+
+    def prepare(self, page: list[Any]) -> None:
+        names = names_of(run.event for run in page if run.event)
+        for run in page:
+            run.event_name = names.get(run.event_id, "")
+
+    def list_title(self) -> str:
+        return _("Runs")
+
+    def empty_state(self, request: HttpRequest) -> dict[str, str]:
+        return {
+            "title": _("No run yet"),
+            "text": _("A run appears here as soon as an event meets a rule, or somebody starts a rule by hand."),
+            "address": reverse("admin:rules_rule_changelist"),
+            "label": _("To the rules"),
+        }
 
     def get_search_results(
         self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
     ) -> tuple["QuerySet[Any]", bool]:
-        # Ids as a whole, which indexes find.
         term = search_term.strip()
-        if not term:
-            return queryset, False
-        found = _uuid(term)
-        if found is None:
-            messages.info(request, "Runs are searched by ids: of the run, or of the delivery it came from.")
-            return queryset.none(), False
-        return queryset.filter(pk=found) | queryset.filter(delivery_id=found), False
+        return (runs_found_by(term, queryset) if term else queryset), False
 
     @admin.action(description="Retry from the step that failed", permissions=["execute"])
     def retry_selected(self, request: HttpRequest, queryset: "QuerySet[Run]") -> None:
@@ -188,10 +203,3 @@ def _why(run: Run) -> list[dict[str, Any]] | None:
         return None
     event = stored_event(content.event, content)
     return trial.explain(compiled_version(run.version_id), event, content.event.platform)[1]
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None

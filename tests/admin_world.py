@@ -167,6 +167,7 @@ def _run(
         action="send_message",
         integration=integration,
         status=step_status,
+        waits_for="person" if step_status == StepStatus.UNCERTAIN else "",
         attempts_made=1,
         error_class="NotFound" if step_status == StepStatus.FAILED else "",
         error=f"{mark} no such channel" if step_status == StepStatus.FAILED else "",

@@ -1,29 +1,40 @@
 """The admin's pages of deliveries and dead letters: to be read, replayed and retried; nothing is changed or deleted."""
 
-import uuid
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from audit.admin import BoundedPaginator
-from integrations import registry
-from rules.models import Run, Step
+from rules.about import names_of
+from rules.models import Event, Run, Step
 from rules.replay import ContentForgotten
 from supportops.api.errors import ApiProblem
 from supportops.jobs.models import Job
 from supportops.jobs.running import start as start_job
 from supportops.tenancy.admin import may
-from supportops.tenancy.pages import Page, PagedAdmin
+from supportops.tenancy.list_filters import FromFilter, SinceFilter, UntilFilter
+from supportops.tenancy.lists import ListAdmin
+from supportops.tenancy.pages import Page
 from supportops.tenancy.roles import Permission
 from supportops.tenancy.templatetags.admin_parts import badge
 from webhooks import replaying
 from webhooks.api import delivery_as_dict
 from webhooks.api_dead_letters import grouped
 from webhooks.dead_letters import Merged, dead_letters
+from webhooks.delivery_filters import (
+    EventFilter,
+    ExternalIdFilter,
+    IntegrationFilter,
+    PlatformFilter,
+    StatusFilter,
+    deliveries_found_by,
+)
 from webhooks.models import Delivery
 
 _MOST_AT_ONCE = 100
@@ -32,33 +43,25 @@ _LETTERS_SHOWN = 50
 _CAUSE = ("kind", "platform", "action", "error_class")
 
 
-class PlatformFilter(admin.SimpleListFilter):
-    """Offers the catalogue instead of asking the table."""
-
-    title = "platform"
-    parameter_name = "platform"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(item.key, item.name) for item in registry.all_connectors() if item.scheme_names()]
-
-    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
-        return queryset.filter(platform=self.value()) if self.value() else queryset
-
-
 @admin.register(Delivery)
-class DeliveryAdmin(PagedAdmin):
+class DeliveryAdmin(ListAdmin):
     """Deliveries, newest first."""
 
     add_permission = change_permission = delete_permission = None
-    paginator = BoundedPaginator
-    show_full_result_count = False
-    ordering: ClassVar = ["-id"]
-    list_display: ClassVar = ["received", "platform", "event_type", "state", "integration", "external_id"]
-    list_filter: ClassVar = ["status", PlatformFilter, "integration", "received_at"]
+    list_display: ClassVar = ["received", "platform", "event", "about", "state", "account"]
+    list_filter: ClassVar = [
+        StatusFilter,
+        PlatformFilter,
+        IntegrationFilter,
+        SinceFilter,
+        EventFilter,
+        ExternalIdFilter,
+        FromFilter,
+        UntilFilter,
+    ]
     list_select_related: ClassVar = ["integration"]
-    list_per_page = 50
     search_fields: ClassVar = ["external_id"]
-    search_help_text = "The id of a delivery, ours or the sender's, as a whole."
+    search_help_text = gettext_lazy("Ticket number, or id of a delivery")
     actions: ClassVar = ["replay_selected"]
     pages: ClassVar = (
         Page("dead-letters", "dead_letters_view", Permission.READ, methods=("GET",), of_row=False),
@@ -70,25 +73,50 @@ class DeliveryAdmin(PagedAdmin):
         return may(request, Permission.EXECUTE)
 
     # --- the list -----------------------------------------------------------------------------------------------
-    @admin.display(description="received", ordering="id")
+    @admin.display(description=gettext_lazy("received (UTC)"))
     def received(self, delivery: Delivery) -> str:
         return f"{delivery.received_at:%Y-%m-%d %H:%M:%S}"
 
-    @admin.display(description="status", ordering="status")
+    @admin.display(description=gettext_lazy("event"))
+    def event(self, delivery: Delivery) -> str:
+        return str(delivery.event_type) or "–"
+
+    @admin.display(description=gettext_lazy("about"))
+    def about(self, delivery: Delivery) -> str:
+        return getattr(delivery, "about", "") or "–"
+
+    @admin.display(description=gettext_lazy("status"))
     def state(self, delivery: Delivery) -> SafeString:
         return badge(delivery.status)
+
+    @admin.display(description=gettext_lazy("integration"))
+    def account(self, delivery: Delivery) -> str:
+        return str(delivery.integration.name) if delivery.integration else _("removed")
+
+    def prepare(self, page: list[Any]) -> None:
+        events = list(Event.objects.filter(delivery_id__in=[row.pk for row in page]).order_by("-pk"))
+        names = names_of(events)
+        first = {event.delivery_id: event for event in events}
+        for row in page:
+            event = first.get(row.pk)
+            row.about = f"{event.external_id} {names.get(event.pk, '')}".strip() if event else ""
+
+    def list_title(self) -> str:
+        return _("Deliveries")
+
+    def empty_state(self, request: HttpRequest) -> dict[str, str]:
+        return {
+            "title": _("Nothing has been received yet"),
+            "text": _("Connect a platform and give it the address of its webhook: what it sends appears here."),
+            "address": reverse("admin:integrations_integration_changelist"),
+            "label": _("To the integrations"),
+        }
 
     def get_search_results(
         self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
     ) -> tuple["QuerySet[Any]", bool]:
-        # Whole ids alone, which indexes find.
         term = search_term.strip()
-        if not term:
-            return queryset, False
-        try:
-            return queryset.filter(pk=uuid.UUID(term)) | queryset.filter(external_id=term), False
-        except ValueError:
-            return queryset.filter(external_id=term), False
+        return (deliveries_found_by(term, queryset) if term else queryset), False
 
     @admin.action(description="Replay with the rules of today", permissions=["execute"])
     def replay_selected(self, request: HttpRequest, queryset: "QuerySet[Delivery]") -> None:

@@ -187,6 +187,10 @@ class StepStatus(models.TextChoices):
 STEP_ENDED = (StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.SKIPPED, StepStatus.CANCELLED)
 
 
+# What a step waits for when it is a person's turn: to say what became of a call, to decide, to give credentials.
+FOR_PERSON = ("approval", "credentials", "person")
+
+
 class Step(OrganizationOwned):
     """One action of a run. `due_at` is set while it may be claimed; `fence` counts its owners, of whom one is valid."""
 
@@ -200,7 +204,7 @@ class Step(OrganizationOwned):
     status = models.CharField(max_length=12, choices=StepStatus.choices, default=StepStatus.PENDING)
     # May be claimed from then on; null while it waits for another step, for a person, or has ended.
     due_at = models.DateTimeField(null=True)
-    # What a waiting step waits for: credentials, person, time. And when that wait ends by itself.
+    # What a waiting step waits for: FOR_PERSON, time, run, retry. And when that wait ends by itself.
     waits_for = models.CharField(max_length=20, blank=True)
     deadline_at = models.DateTimeField(null=True)
     fence = models.PositiveIntegerField(default=0)
@@ -238,6 +242,12 @@ class Step(OrganizationOwned):
                 fields=["organization", "-id"],
                 name="step_dead_letters",
                 condition=models.Q(is_dead_letter=True),
+            ),
+            # What waits for somebody, of whom pages tell.
+            models.Index(
+                fields=["organization", "-id"],
+                name="step_for_person",
+                condition=models.Q(waits_for__in=FOR_PERSON),
             ),
             # What we did lately in an account: where an event of our own came from. Also the path of its deletion.
             models.Index(

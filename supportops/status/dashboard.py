@@ -56,7 +56,9 @@ def _attention() -> list[dict[str, Any]]:
     found = []
     if uncertain:
         text = "sent, but no answer came: say whether it took effect"
-        found.append(_item(uncertain, "uncertain step", text, reverse("admin:rules_run_changelist") + "?uncertain=yes"))
+        found.append(
+            _item(uncertain, "uncertain step", text, reverse("admin:rules_run_changelist") + "?needs=uncertain")
+        )
     if dead or failed:
         place = reverse("admin:webhooks_delivery_dead_letters_view")
         found.append(_item(dead + failed, "dead letter", "failed for good; find the cause, then retry", place))

@@ -22,7 +22,24 @@ from tests.builders import World, browser
 
 pytestmark = pytest.mark.django_db
 ODD_QUERIES = (
-    *("q=%00", "p=x", "p=99999", "o=9.9", "id=x", "_popup=1", "e=1", "platform=nowhere", "page=x", "uncertain=maybe"),
+    *(
+        "q=%00",
+        "p=x",
+        "p=99999",
+        "o=9.9",
+        "id=x",
+        "_popup=1",
+        "e=1",
+        "platform=nowhere",
+        "page=x",
+        "needs=maybe",
+        "before=x",
+        "after=x",
+        "since=x",
+        "from=x",
+        "until=x",
+        "from=0001-01-01T00:00",
+    ),
     *("status__exact=x", "integration__id__exact=x", "created_at__gte=x", "received_at__gte=x", "kind=x"),
     "q=" + "a" * 500,
 )
@@ -168,7 +185,7 @@ def test_the_query_string_finds_nothing_foreign(ada: History, bo: History) -> No
         f"{runs}?rule__id__exact={ada.rule.pk}": 3,
         f"{runs}?q={bo.failed_run.pk}": 0,
         f"{runs}?q={ada.delivery.pk}": 3,
-        f"{runs}?uncertain=yes": 1,
+        f"{runs}?needs=uncertain": 1,
         f"{rules}?q={bo.mark}": 0,
         f"{integrations}?platform=slack": 1,
         f"{integrations}?q={bo.mark}": 0,
