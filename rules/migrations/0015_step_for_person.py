@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('integrations', '0010_scripts'),
-        ('rules', '0013_run_queues'),
+        ('rules', '0014_approvals'),
         ('tenancy', '0001_initial'),
     ]
 
