@@ -1,4 +1,5 @@
-"""`run.py bench`: receipt, execution and matching in figures, with ratios to baselines of the same run."""
+"""`run.py bench`: receipt, execution and matching in figures, with ratios to baselines of the same run; `run.py bench
+pages`: the admin's pages over a long history."""
 
 import argparse
 import json
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from supportops.running.console import complain, say
+from supportops.running.processes import ProcessError
 
 
 def bench(arguments: list[str]) -> int:
@@ -17,9 +19,22 @@ def bench(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="run.py bench")
     parser.add_argument("--seconds", type=float, default=6.0, help="how long each load lasts (default 6)")
     parser.add_argument("--only", choices=("embedded", "full", "matching"), help="measure this part alone")
+    parser.add_argument("part", nargs="?", choices=("pages",), help="pages: the admin over a long history, alone")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="pages: how many deliveries (default 1000000)")
+    parser.add_argument("--sqlite", action="store_true", help="pages: on SQLite instead of PostgreSQL")
+    parser.add_argument("--repeats", type=int, default=20, help="pages: requests for each page (default 20)")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     wanted = parser.parse_args(arguments)
     report: dict[str, Any] = {}
+    if wanted.part == "pages":
+        from supportops.running.bench import pages
+
+        try:
+            report["pages"] = pages.measure(wanted.rows, on_sqlite=wanted.sqlite, repeats=wanted.repeats)
+        except (LookupError, ProcessError) as error:
+            complain(str(error))
+            return 1
+        return _finish(wanted.json, report)
     if wanted.only in (None, "matching"):
         report["matching"] = [matching.measure(rules) for rules in (10, 100, 1000)]
         _print_matching(report["matching"])
@@ -32,8 +47,12 @@ def bench(arguments: list[str]) -> int:
                 return 1
             report[name] = asdict(figures)
             _print_shape(figures)
-    if wanted.json is not None:
-        wanted.json.write_text(json.dumps(report, indent=2) + "\n")
+    return _finish(wanted.json, report)
+
+
+def _finish(path: Path | None, report: dict[str, Any]) -> int:
+    if path is not None:
+        path.write_text(json.dumps(report, indent=2) + "\n")
     return 0
 
 
