@@ -27,8 +27,9 @@ from rules.models import Rule, RuleVersion, Run
 from rules.problems import Refused
 from rules.script_checks import refuse_without_grant
 from rules.template_admin import PAGES as TEMPLATE_PAGES
-from rules.template_admin import TemplatePages
 from rules.trying import NothingToTry, fields_of_sample, recent_events, tried
+from rules.workflow_admin import PAGES as WORKFLOW_PAGES
+from rules.workflow_admin import WorkflowPages
 from supportops.ids import new_id
 from supportops.tenancy.admin import may, place_of
 from supportops.tenancy.pages import Page
@@ -53,7 +54,7 @@ _ROOTS = (
 
 
 @admin.register(Rule)
-class RuleAdmin(TemplatePages):
+class RuleAdmin(WorkflowPages):
     """Rules. What a rule says stands in its versions; a deleted one keeps its runs, and is not shown."""
 
     list_display: ClassVar = ["name", "trigger", "state", "version", "last_fired", "success"]
@@ -63,6 +64,7 @@ class RuleAdmin(TemplatePages):
     actions: ClassVar = ["enable_selected", "disable_selected"]
     pages: ClassVar = (
         *TEMPLATE_PAGES,
+        *WORKFLOW_PAGES,
         Page("test", "test_draft_view", Permission.EXECUTE, of_row=False),
         Page("test", "test_view", Permission.EXECUTE),
         Page("execute", "execute_view", Permission.EXECUTE, methods=("GET", "POST")),

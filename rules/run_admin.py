@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -27,6 +27,7 @@ from rules.run_filters import (
     WaitsForFilter,
     runs_found_by,
 )
+from rules.workflow_runs import picture_of_run, states_of_run
 from supportops.tenancy.admin import may, place_of
 from supportops.tenancy.list_filters import FromFilter, SinceFilter, UntilFilter
 from supportops.tenancy.lists import ListAdmin
@@ -64,6 +65,7 @@ class RunAdmin(ListAdmin):
         Page("cancel", "cancel_view", Permission.EXECUTE),
         Page("resolve", "resolve_view", Permission.EXECUTE),
         Page("decide", "decide_view", Permission.EXECUTE),
+        Page("states", "states_view", Permission.READ, methods=("GET",)),
     )
 
     def has_execute_permission(self, request: HttpRequest) -> bool:
@@ -159,7 +161,18 @@ class RunAdmin(ListAdmin):
             may_cancel=run.status not in RUN_ENDED,
             replays=Run.objects.filter(replay_of=run).order_by("-id")[:20],
             is_unfinished=run.status in UNFINISHED,
+            workflow={
+                "mode": "run",
+                "drawing": picture_of_run(run),
+                "states": states_of_run(run),
+                "statesAt": self.address("states_view", run.pk),
+                "entries": "step-",
+            },
         )
+
+    def states_view(self, request: HttpRequest, run: Run) -> HttpResponse:
+        """Answer how far the run and each of its steps is, as JSON: the picture asks while the run goes on."""
+        return JsonResponse(states_of_run(run))
 
     def retry_view(self, request: HttpRequest, run: Run) -> HttpResponse:
         return self._done(request, run, "Goes on from the step that failed.", lambda: interventions.retry_run(run.pk))

@@ -16,6 +16,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "imports (import-linter)": ("lint-imports", "--no-cache"),
     "Django's checks": ("python", "manage.py", "check", "--fail-level", "WARNING"),
     "migrations": ("python", "manage.py", "makemigrations", "--check", "--dry-run"),
+    "built scripts": ("python", "-m", "supportops.running.frontend"),
     "names of this machine": ("python", "-m", "supportops.running.foreign_names"),
 }
 

@@ -45,11 +45,16 @@ def as_value(value: Any) -> str:
     return text if len(text) <= 300 else f"{text[:300]}…"
 
 
+def tone_of(state: str) -> str:
+    """Return what a state means for whoever looks: good, bad, warn, busy or plain."""
+    return _TONE_OF.get(state, "plain")
+
+
 @register.filter
 def badge(state: Any) -> SafeString:
     """Return a state as a coloured word; the word says it, the colour only helps."""
     word = str(state or "unknown")
-    return format_html('<span class="so-badge so-{}">{}</span>', _TONE_OF.get(word, "plain"), word.replace("_", " "))
+    return format_html('<span class="so-badge so-{}">{}</span>', tone_of(word), word.replace("_", " "))
 
 
 @register.filter

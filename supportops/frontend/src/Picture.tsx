@@ -1,0 +1,80 @@
+// A picture that is only looked at: of a rule's version, or of a run with how far each step is.
+
+import { useLayoutEffect, useMemo, useRef, useState } from "react";
+
+import { Canvas } from "./Canvas";
+import { nodeOf } from "./graph";
+import { type Direction, betterDirection, laidOut } from "./layout";
+import { useStates } from "./live";
+import { Icon } from "./Nodes";
+import { Outline } from "./Outline";
+import type { Config } from "./types";
+
+const LEAST = 180;
+const MOST = 560;
+
+export function Picture({ config }: { config: Config }) {
+  const { drawing, entries } = config;
+  const [states, failed] = useStates(config.statesAt, config.states);
+  const frame = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(0);
+
+  useLayoutEffect(() => {
+    const element = frame.current;
+    if (!element) return undefined;
+    const watcher = new ResizeObserver(() => setWidth(element.clientWidth));
+    watcher.observe(element);
+    setWidth(element.clientWidth);
+    return () => watcher.disconnect();
+  }, []);
+
+  // The frame is as high as the picture needs, so that nothing moves once it stands.
+  const [direction, height] = useMemo((): [Direction, number] => {
+    const chosen = betterDirection(drawing, width, MOST, states);
+    const size = laidOut(drawing, chosen, states);
+    const zoom = Math.min(1, width / (size.width * 1.16 + 1), MOST / (size.height * 1.16 + 1));
+    return [chosen, Math.max(LEAST, Math.ceil(size.height * zoom * 1.16) + 24)];
+  }, [drawing, width, states]);
+
+  const open = (key: string) => {
+    const name = nodeOf(drawing, key)?.name;
+    const entry = entries === undefined || name === undefined ? null : document.getElementById(`${entries}${name}`);
+    if (!entry) return;
+    entry.scrollIntoView({ block: "center" });
+    entry.setAttribute("tabindex", "-1");
+    entry.focus({ preventScroll: true });
+  };
+
+  return (
+    <>
+      <div className="so-flow-frame" ref={frame} style={{ height }}>
+        {width ? (
+          <Canvas
+            drawing={drawing}
+            direction={direction}
+            label={gettext("The steps as a picture")}
+            states={states}
+            entries={entries}
+            onOpen={entries === undefined ? undefined : open}
+          />
+        ) : null}
+      </div>
+      <div className="so-flow-foot">
+        <span role="status" className="so-note">
+          {states && !states.ended ? (
+            <>
+              <Icon name="sync" /> {failed ? gettext("Not reached; asked again in 10 seconds.") : gettext("Follows the run.")}
+            </>
+          ) : null}
+          {states && states.ended && config.states && !config.states.ended ? (
+            <a href={window.location.pathname}>{gettext("The run has ended. Load the page anew to see all of it.")}</a>
+          ) : null}
+        </span>
+      </div>
+      <details className="so-flow-list">
+        <summary>{gettext("As a list")}</summary>
+        <Outline drawing={drawing} states={states} onOpen={entries === undefined ? undefined : open} />
+      </details>
+    </>
+  );
+}
