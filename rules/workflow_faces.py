@@ -105,7 +105,7 @@ def kind_label(kind: str) -> str:
         "rule": _("Run another rule"),
         "for_each": _("For each"),
     }
-    return labels.get(kind) or kind.replace("_", " ").capitalize()
+    return labels.get(kind) or _words(kind)
 
 
 def kind_icon(kind: str) -> str:
@@ -122,14 +122,16 @@ def _action_face(step: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any
     platform, action = str(step.get("platform") or ""), str(step.get("action") or "")
     if not action:
         return _face("action", "help", _("No action chosen yet"), "")
-    label = action.replace("_", " ").capitalize()
+    label = _words(action)
     try:
         found, spec = catalogue.action(platform, action)
     except IntegrationError:
         return _face("action", "help", label, platform or _("Unknown action"))
     account = str(step.get("integration") or "")
     where = "" if found.is_generic else found.name
-    return _face("action", action_icon(platform, action), spec.label or label, " · ".join(filter(None, (where, account))))
+    return _face(
+        "action", action_icon(platform, action), spec.label or label, " · ".join(filter(None, (where, account)))
+    )
 
 
 def _kind_words(kind: str, step: Mapping[str, Any]) -> tuple[str, str]:
@@ -150,7 +152,9 @@ def _kind_words(kind: str, step: Mapping[str, Any]) -> tuple[str, str]:
 def _step_marks(step: Mapping[str, Any]) -> list[dict[str, str]]:
     marks = []
     if step.get("condition") is not None:
-        marks.append({"icon": "filter_alt", "text": _("Only if %(condition)s") % {"condition": _cut(step["condition"])}})
+        marks.append(
+            {"icon": "filter_alt", "text": _("Only if %(condition)s") % {"condition": _cut(step["condition"])}}
+        )
     if step.get("optional"):
         marks.append({"icon": "low_priority", "text": _("Optional")})
     if step.get("on_failure") == "continue":
@@ -183,7 +187,12 @@ def _event_label(connector: Any, name: str) -> str:
     if name == "*":
         return _("Every event")
     spec = connector.event_spec(name) if connector is not None else None
-    return (spec.label if spec is not None else "") or name
+    return (spec.label if spec is not None else "") or _words(name)
+
+
+def _words(name: str) -> str:
+    """Return a name of programs as people write it: `ticket.created` as Ticket created."""
+    return name.replace("_", " ").replace(".", " ").capitalize()
 
 
 def _face(kind: str, icon: str, title: str, detail: str) -> dict[str, Any]:

@@ -15,13 +15,13 @@ import { type KeyboardEvent, useCallback, useEffect, useMemo, useRef, useState }
 
 import { EDGE_TYPES, type PictureEdge } from "./Edges";
 import { START, type Spot, closesCycle, inOrder, nameOf } from "./graph";
-import { type Direction, laidOut } from "./layout";
+import { type Plan, laidOut } from "./layout";
 import { NODE_TYPES, type NodeData, type PictureNode, spoken } from "./Nodes";
 import type { Drawing, Findings, RunStates } from "./types";
 
 interface Props {
   drawing: Drawing;
-  direction: Direction;
+  plan: Plan;
   label: string;
   states?: RunStates | undefined;
   entries?: string | undefined;
@@ -41,7 +41,7 @@ interface Props {
 
 const NONE: never[] = [];
 
-function Flow({ drawing, direction, label, states, entries, findings, selected, arranged, ...rest }: Props) {
+function Flow({ drawing, plan, label, states, entries, findings, selected, arranged, ...rest }: Props) {
   const { onOpen, onLeave, editing } = rest;
   const [moved, setMoved] = useState<Record<string, { x: number; y: number }>>({});
   const [line, setLine] = useState<string>();
@@ -49,7 +49,8 @@ function Flow({ drawing, direction, label, states, entries, findings, selected, 
   const frame = useRef<HTMLDivElement>(null);
   const editable = editing !== undefined;
   const opens = onOpen !== undefined;
-  const layout = useMemo(() => laidOut(drawing, direction, states), [drawing, direction, states]);
+  const { direction, nodeWidth } = plan;
+  const layout = useMemo(() => laidOut(drawing, direction, nodeWidth, states), [drawing, direction, nodeWidth, states]);
 
   useEffect(() => setMoved({}), [direction, arranged]);
 
@@ -137,15 +138,15 @@ function Flow({ drawing, direction, label, states, entries, findings, selected, 
   }, []);
 
   // The whole picture is in sight at first, and again where steps come, go or turn.
-  const shape = `${direction} ${drawing.nodes.length} ${arranged ?? 0}`;
+  const shape = `${direction} ${nodeWidth} ${drawing.nodes.length} ${arranged ?? 0}`;
   useEffect(() => {
     const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const timer = setTimeout(() => flow.current?.fitView({ padding: 0.08, maxZoom: 1, duration: still ? 0 : 200 }), 30);
+    const timer = setTimeout(() => flow.current?.fitView({ padding: 0.06, minZoom: 0.45, maxZoom: 1, duration: still ? 0 : 200 }), 30);
     return () => clearTimeout(timer);
   }, [shape]);
   useEffect(() => {
     if (!frame.current) return undefined;
-    const watcher = new ResizeObserver(() => flow.current?.fitView({ padding: 0.08, maxZoom: 1 }));
+    const watcher = new ResizeObserver(() => flow.current?.fitView({ padding: 0.06, minZoom: 0.45, maxZoom: 1 }));
     watcher.observe(frame.current);
     return () => watcher.disconnect();
   }, []);
@@ -203,7 +204,7 @@ function Flow({ drawing, direction, label, states, entries, findings, selected, 
         minZoom={0.2}
         maxZoom={1.5}
         fitView
-        fitViewOptions={{ padding: 0.08, maxZoom: 1 }}
+        fitViewOptions={{ padding: 0.06, minZoom: 0.45, maxZoom: 1 }}
         proOptions={{ hideAttribution: true }}
         ariaLabelConfig={{
           "node.a11yDescription.default": editable

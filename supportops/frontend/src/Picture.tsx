@@ -4,14 +4,19 @@ import { useLayoutEffect, useMemo, useRef, useState } from "react";
 
 import { Canvas } from "./Canvas";
 import { nodeOf } from "./graph";
-import { type Direction, betterDirection, laidOut } from "./layout";
+import { type Plan, laidOut, planned } from "./layout";
 import { useStates } from "./live";
 import { Icon } from "./Nodes";
 import { Outline } from "./Outline";
 import type { Config } from "./types";
 
+// Heights in pixels: a screen that is narrow is high.
 const LEAST = 180;
 const MOST = 560;
+const MOST_NARROW = 760;
+const NARROW_FRAME = 560;
+// What the picture's own margins add.
+const ROOM = 1.12;
 
 export function Picture({ config }: { config: Config }) {
   const { drawing, entries } = config;
@@ -29,11 +34,12 @@ export function Picture({ config }: { config: Config }) {
   }, []);
 
   // The frame is as high as the picture needs, so that nothing moves once it stands.
-  const [direction, height] = useMemo((): [Direction, number] => {
-    const chosen = betterDirection(drawing, width, MOST, states);
-    const size = laidOut(drawing, chosen, states);
-    const zoom = Math.min(1, width / (size.width * 1.16 + 1), MOST / (size.height * 1.16 + 1));
-    return [chosen, Math.max(LEAST, Math.ceil(size.height * zoom * 1.16) + 24)];
+  const [plan, height] = useMemo((): [Plan, number] => {
+    const most = width < NARROW_FRAME ? MOST_NARROW : MOST;
+    const chosen = planned(drawing, width, most, states);
+    const size = laidOut(drawing, chosen.direction, chosen.nodeWidth, states);
+    const zoom = Math.min(1, width / (size.width * ROOM + 1), most / (size.height * ROOM + 1));
+    return [chosen, Math.max(LEAST, Math.ceil(size.height * zoom * ROOM) + 24)];
   }, [drawing, width, states]);
 
   const open = (key: string) => {
@@ -51,7 +57,7 @@ export function Picture({ config }: { config: Config }) {
         {width ? (
           <Canvas
             drawing={drawing}
-            direction={direction}
+            plan={plan}
             label={gettext("The steps as a picture")}
             states={states}
             entries={entries}
