@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
     "axes",
+    "django_otp",
     "supportops.vault",
     "supportops.tenancy",
     "audit",
@@ -91,6 +92,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "supportops.tenancy.middleware.OrganizationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "supportops.people.middleware.SecondFactorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -191,8 +193,14 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
+# What people are told, how long to wait, stays true: trying in the meantime does not make it longer.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_LOCKOUT_CALLABLE = "supportops.people.sign_in_views.locked_out"
+AXES_SENSITIVE_PARAMETERS = ["code"]
 AXES_USERNAME_CALLABLE = "supportops.people.sign_in.attempted_email"
 AXES_CLIENT_IP_CALLABLE = "supportops.addresses.client_ip"
+# How long the address works, in seconds, at which somebody chooses a new password.
+PASSWORD_RESET_TIMEOUT = 3600
 LOGIN_URL = "/admin/login/"
 # Whoever signs in without having been sent there by a page.
 LOGIN_REDIRECT_URL = "admin:index"

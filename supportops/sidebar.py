@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from supportops.tenancy.admin import may, place_of
 from supportops.tenancy.roles import Permission
@@ -30,8 +31,8 @@ def installation_warnings(request: HttpRequest) -> dict[str, str]:
 def account_links(request: HttpRequest) -> list[dict[str, str]]:
     """Return what stands in the person's own menu."""
     return [
-        {"title": "Change organization", "link": reverse("choose-organization")},
-        {"title": "Change password", "link": reverse("admin:password_change")},
+        {"title": _("Change organization"), "link": reverse("choose-organization")},
+        {"title": _("Your account"), "link": reverse("account")},
     ]
 
 

@@ -33,11 +33,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", lambda request: redirect("admin:index"), name="front-page"),
     # Before the admin's own addresses, whose last one catches everything.
     path("admin/search/", _no_such_page),
+    path("", include("supportops.people.urls")),
     path("admin/organization/", ChooseOrganizationView.as_view(), name="choose-organization"),
     path("admin/texts.js", texts, name="texts"),
     path("admin/language/", set_language, name="set_language"),
     path("admin/", admin.site.urls),
-    path("", include("supportops.people.urls")),
     path("", include("rules.urls")),
     path("", include("webhooks.urls")),
     path("", include("supportops.status.urls")),

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.test import Client
 from rest_framework.test import APIClient
 
 from supportops.ids import new_key
@@ -117,4 +118,11 @@ def browser(user: User, organization: Organization | None = None) -> APIClient:
         session["organization"] = organization.slug
     session.save()
     client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+    return client
+
+
+def reader(user: User) -> Client:
+    """Return a client for pages, whose posts are forms, with `user`'s session."""
+    client = Client()
+    client.cookies[settings.SESSION_COOKIE_NAME] = browser(user).cookies[settings.SESSION_COOKIE_NAME].value
     return client

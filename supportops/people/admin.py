@@ -1,11 +1,11 @@
-"""The admin's pages for members, tokens and environments, and for the operator: organizations and users.
+"""The admin's pages for tokens and environments, and for the operator: organizations and users. See member_admin too.
 
 Every change goes through the deeds that the API calls too, which write the audit entries.
 """
 
 from typing import Any, ClassVar
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
@@ -17,61 +17,14 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from audit.recording import record
-from supportops.people import environments, members, tokens
-from supportops.people.forms import NewMemberForm, TokenForm
-from supportops.people.invitations import invite
+from supportops.people import environments, tokens
+from supportops.people.forms import TokenForm
+from supportops.people.member_admin import MembershipAdmin  # noqa: F401 - registers the page
 from supportops.people.models import ApiToken, User
-from supportops.tenancy.admin import ScopedAdmin, may, place_of
-from supportops.tenancy.models import Environment, Membership, Organization
+from supportops.tenancy.admin import ScopedAdmin, place_of
+from supportops.tenancy.models import Environment, Organization
 from supportops.tenancy.roles import Permission
 from supportops.tenancy.scope import working_for
-
-
-@admin.register(Membership)
-class MembershipAdmin(ScopedAdmin):
-    """Members and their roles."""
-
-    view_permission = add_permission = change_permission = delete_permission = Permission.ADMIN
-    list_display: ClassVar = ["user", "role", "created_at"]
-    list_filter: ClassVar = ["role"]
-    search_fields: ClassVar = ["user__email", "user__name"]
-    list_select_related: ClassVar = ["user"]
-    ordering: ClassVar = ["user__email"]
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        if obj is None:
-            kwargs["form"] = NewMemberForm
-        return super().get_form(request, obj, change, **kwargs)
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["user", "role", "created_at"] if obj else ["email", "name", "role"]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["user", "created_at"] if obj else []
-
-    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
-        by_owner = may(request, Permission.OWN)
-        if change:
-            role, obj.role = obj.role, form.initial["role"]
-            members.change_role(obj, role, by_owner=by_owner)
-            obj.role = role
-            return
-        given = form.cleaned_data
-        made, is_new = members.add_member(given["email"], given["role"], name=given["name"], by_owner=by_owner)
-        obj.__dict__.update(made.__dict__)
-        place = place_of(request)
-        if is_new and place is not None:
-            address = invite(made.user, place.organization)
-            sent = f"at {address}, which works once" if address else "by an invitation that goes out by mail"
-            messages.info(request, f"{made.user.email} chooses a password {sent}.")
-
-    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        members.remove_member(obj, by_owner=may(request, Permission.OWN))
-
-    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Membership]") -> None:
-        with transaction.atomic():
-            for membership in queryset:
-                self.delete_model(request, membership)
 
 
 @admin.register(ApiToken)

@@ -6,10 +6,11 @@ what a browser has open must not outlive the right to see it.
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import validate_email
-from django.db import models, transaction
+from django.db import transaction
 
 from audit.recording import Person, record
 from supportops.people.models import User
+from supportops.people.sessions import end_sessions
 from supportops.tenancy.models import Membership
 from supportops.tenancy.names import unless_taken
 from supportops.tenancy.roles import Role, permissions_of
@@ -67,12 +68,6 @@ def remove_member(membership: Membership, *, by_owner: bool) -> None:
         end_sessions(membership.user)
         record("member.removed", membership, changes={"person": _person(membership.user), "role": role.value})
         membership.delete()
-
-
-def end_sessions(user: User) -> None:
-    """End all of a user's sessions, in every browser."""
-    User.objects.filter(pk=user.pk).update(session_generation=models.F("session_generation") + 1)
-    user.refresh_from_db(fields=["session_generation"])
 
 
 def _locked(membership: Membership) -> Membership:

@@ -1,15 +1,17 @@
-"""Users, who sign in by e-mail address, and API tokens, which belong to an organization."""
+"""Users, who sign in by e-mail address, their second factor, and API tokens, which belong to an organization."""
 
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import IntegrityError, models, transaction
 from django.utils.crypto import salted_hmac
+from django_otp.models import Device, ThrottlingMixin
 
 from supportops import clock
 from supportops.fields import JsonBytesField
 from supportops.ids import new_id
 from supportops.tenancy.owned import OrganizationOwned
+from supportops.vault.fields import SealedField
 
 
 class UserManager(BaseUserManager["User"]):
@@ -68,6 +70,54 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_short_name(self) -> str:
         return self.name or self.email
+
+
+class Authenticator(ThrottlingMixin, Device):  # type: ignore[misc]
+    """A person's app that makes codes from a shared secret (TOTP, RFC 6238). Asked for once it is confirmed.
+
+    Not django-otp's own table, which would hold the secret in the open.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="authenticator")
+    name = None
+    # Whose data key seals the secret. A person belongs to no single organization: his key is his own, under his id.
+    organization_id = models.UUIDField(editable=False)
+    secret = SealedField("people.authenticator")
+    # The time step of the last code that was taken: no code is taken twice.
+    last_step = models.BigIntegerField(default=-1, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    # Beyond so many wrong codes in a row the wait grows no longer (34 minutes), so that nobody is locked out for good.
+    MOST_COUNTED = 12
+
+    def __str__(self) -> str:
+        return f"authenticator of {self.user_id}"
+
+    def get_throttle_factor(self) -> int:
+        return 1
+
+    def throttle_increment(self, commit: bool = True) -> None:
+        super().throttle_increment(commit=False)
+        count: int = self.throttling_failure_count  # type: ignore[has-type]
+        self.throttling_failure_count = min(count, self.MOST_COUNTED)
+        if commit:
+            self.save(update_fields=["throttling_failure_timestamp", "throttling_failure_count"])
+
+
+class RecoveryCode(models.Model):
+    """Stands in once for a lost authenticator. The code itself is shown once; `digest` is its SHA-256."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="recovery_codes")
+    digest = models.CharField(max_length=64, editable=False)
+    used_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "digest"], name="one_recovery_code_per_digest")]
+
+    def __str__(self) -> str:
+        return f"recovery code of {self.user_id}"
 
 
 class ApiToken(OrganizationOwned):

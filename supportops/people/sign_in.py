@@ -4,15 +4,12 @@ import logging
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
-from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from audit.recording import record
-from supportops.context import Actor, acting_as
+from supportops.context import SYSTEM
+from supportops.people.journal import himself, note
 from supportops.people.models import User
-from supportops.tenancy.memberships import places_of
-from supportops.tenancy.scope import working_for
 
 logger = logging.getLogger(__name__)
 
@@ -26,33 +23,25 @@ def attempted_email(request: HttpRequest | None, credentials: dict[str, Any] | N
 @receiver(user_logged_in, dispatch_uid="people.signed_in")
 def note_sign_in(sender: Any, request: HttpRequest | None, user: User, **kwargs: Any) -> None:
     """Write `signed_in`."""
-    _note("signed_in", user, Actor("user", str(user.pk), user.email))
+    note("signed_in", user, actor=himself(user))
 
 
 @receiver(user_logged_out, dispatch_uid="people.signed_out")
 def note_sign_out(sender: Any, request: HttpRequest | None, user: User | None, **kwargs: Any) -> None:
     """Write `signed_out`."""
     if user is not None:
-        _note("signed_out", user, Actor("user", str(user.pk), user.email))
+        note("signed_out", user, actor=himself(user))
 
 
 @receiver(user_login_failed, dispatch_uid="people.sign_in_failed")
-def note_failed_sign_in(sender: Any, credentials: dict[str, Any], **kwargs: Any) -> None:
-    """Write `sign_in_failed` for somebody who exists; strangers' addresses belong to nobody's log."""
+def note_failed_sign_in(sender: Any, credentials: dict[str, Any], factor: str = "password", **kwargs: Any) -> None:
+    """Write `sign_in_failed` for somebody who exists; strangers' addresses belong to nobody's log.
+
+    `factor` is what was wrong: `password` or `code`.
+    """
     user = User.objects.filter(email=attempted_email(None, credentials)).first()
     if user is None:
         logger.info("A sign-in failed for an address that is not known.")
         return
     # Whoever it was, it was not shown to be the user.
-    _note("sign_in_failed", user, Actor("system"))
-
-
-def note_password_change(user: User) -> None:
-    """Write `password.changed`."""
-    _note("password.changed", user, Actor("user", str(user.pk), user.email))
-
-
-def _note(action: str, user: User, actor: Actor) -> None:
-    for place in places_of(user):
-        with working_for(place.organization), acting_as(actor), transaction.atomic():
-            record(action, user)
+    note("sign_in_failed", user, actor=SYSTEM, changes={"by": factor})

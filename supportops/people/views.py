@@ -8,7 +8,7 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.urls import reverse_lazy
 
-from supportops.people.sign_in import note_password_change
+from supportops.people.journal import himself, note
 
 
 class InvitationView(PasswordResetConfirmView):
@@ -20,7 +20,7 @@ class InvitationView(PasswordResetConfirmView):
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():
             response = super().form_valid(form)
-            note_password_change(form.user)
+            note("password.changed", form.user, actor=himself(form.user))
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -19,6 +19,8 @@ class Organization(models.Model):
     slug = models.CharField(max_length=63, unique=True, validators=[_SLUG])
     name = models.CharField(max_length=200)
     is_active = models.BooleanField(default=True)
+    # Whoever has no second factor can do nothing here but set one up.
+    requires_second_factor = models.BooleanField("asks its members for a second factor", default=False, editable=False)
     # Raised by every change of a rule; caches of rules compare it (rules/index.py).
     rules_version = models.BigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)

@@ -1,0 +1,44 @@
+"""Keeps out whoever has no second factor where the organization asks its members for one."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from supportops.people.second_factor import has_second_factor
+from supportops.tenancy.admin import place_of
+
+# What stays open: setting one up, going to another organization, leaving.
+_OPEN = (
+    "account",
+    "choose-organization",
+    "admin:logout",
+    "admin:jsi18n",
+    "admin:password_change",
+    "sign-in",
+    "set_language",
+    "texts",
+)
+
+
+class SecondFactorMiddleware:
+    """Leads to the set-up page from every page of an organization that demands a second factor.
+
+    After OrganizationMiddleware, which says where the person works. The API looks for itself (people.authentication).
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        place = place_of(request)
+        if place is None or not place.organization.requires_second_factor or not request.path.startswith("/admin/"):
+            return self.get_response(request)
+        if request.path.startswith(tuple(reverse(name) for name in _OPEN)) or has_second_factor(request.user):  # type: ignore[arg-type]
+            return self.get_response(request)
+        text = _("%(organization)s asks its members for a second factor. Set yours up to go on.")
+        messages.warning(request, text % {"organization": place.organization.name})
+        return HttpResponseRedirect(reverse("second-factor"))
