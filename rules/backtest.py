@@ -1,6 +1,7 @@
 """Tries a rule on what happened: which stored events would have fired it, and what was said of them at the time.
 
-The same index, facts and reasons as live matching. Nothing is sent and nothing is written. What the budget of firings
+The same index, facts and reasons as live matching. Nothing is sent and nothing is written. Throttles and digests are
+counted by the times at which the events were planned. What the budget of firings
 would have held back is not told, since it depends on what else happened in that hour.
 """
 
@@ -16,10 +17,11 @@ from django.db.models import QuerySet
 from integrations import types
 from integrations.models import Integration
 from rules import trial
-from rules.compiled import CompiledRule, indexed
+from rules.compiled import CompiledRule, CompiledStep, indexed
 from rules.context import meta_of
 from rules.index import RuleIndex
 from rules.models import Event, EventContent, Verdict
+from rules.pacing import digests_of, let_through
 from rules.planning import facts_of, why_suppressed
 from rules.replay import stored_event
 from supportops.ids import first_id_at, made_at
@@ -55,10 +57,15 @@ class Backtest:
         self.counts = Counter(given.get("counts", {}))
         self.calls = Counter(given.get("calls", {}))
         self.named: dict[str, list[Any]] = {kind: list(given.get("named", {}).get(kind, [])) for kind in _NAMED}
+        # Of steps with a throttle or a digest: when each would be done, by step and key.
+        self.times: dict[str, dict[str, list[float]]] = {
+            name: {key: list(times) for key, times in of_step.items()}
+            for name, of_step in given.get("times", {}).items()
+        }
 
     def so_far(self) -> dict[str, Any]:
         """Return what a later slice goes on with."""
-        return {"counts": dict(self.counts), "calls": dict(self.calls), "named": self.named}
+        return {"counts": dict(self.counts), "calls": dict(self.calls), "named": self.named, "times": self.times}
 
     def ask(self, events: Sequence[Event]) -> None:
         """Try the rule on a slice of events."""
@@ -79,12 +86,14 @@ class Backtest:
 
     def result(self) -> dict[str, Any]:
         """Return what came of it, in the form of the API."""
+        calls, held_back = self._paced()
         return {
             "events": self.counts["events"],
             "forgotten": self.counts["forgotten"],
             **{outcome: self.counts[outcome] for outcome in ("matched", "could_not_tell", "suppressed")},
             "not_matched": self.counts["not_matched"],
-            "calls": dict(self.calls.most_common()),
+            "calls": dict(calls.most_common()),
+            "held_back": held_back,
             "matched_then": self.counts["matched_then"] if self.rule_id is not None else None,
             "gained": self.named["gained"],
             "gained_count": self.counts["gained"],
@@ -105,10 +114,32 @@ class Backtest:
 
     def _predict(self, event: Event, content: EventContent) -> None:
         for step in self._tried(event, content):
-            if step["would_run"]:
-                compiled = self.rule.step(step["id"])
-                self.calls[f"{compiled.platform}.{compiled.action}" if compiled.platform else compiled.action] += 1
+            if not step["would_run"]:
+                continue
+            compiled = self.rule.step(step["id"])
+            paced = step.get("throttle") or step.get("digest")
+            if paced is None:
+                self.calls[_call_of(compiled)] += 1
+            else:
+                times = self.times.setdefault(compiled.name, {}).setdefault(paced["key"], [])
+                times.append(round(made_at(event.pk).timestamp(), 3))
         self._name("matched", event)
+
+    def _paced(self) -> tuple["Counter[str]", dict[str, int]]:
+        """Return the calls with those of steps that have a throttle or a digest, and how many each of these spares."""
+        calls, held_back = Counter(self.calls), {}
+        for name, of_step in self.times.items():
+            compiled = self.rule.step(name)
+            wanted = sum(map(len, of_step.values()))
+            if compiled.throttle is not None:
+                made = sum(let_through(times, compiled.throttle) for times in of_step.values())
+            elif compiled.digest is not None:
+                made = sum(digests_of(times, compiled.digest) for times in of_step.values())
+            else:
+                raise LookupError(f"The step '{name}' has neither a throttle nor a digest.")
+            calls[_call_of(compiled)] += made
+            held_back[name] = wanted - made
+        return calls, held_back
 
     def _tried(self, event: Event, content: EventContent) -> list[dict[str, Any]]:
         return trial.try_steps(self.rule, stored_event(event, content), event.platform, platforms=self._platforms)
@@ -139,6 +170,10 @@ class Backtest:
             return {}
         kept = Verdict.objects.filter(rule_id=self.rule_id, event_id__in=[event.pk for event in events])
         return dict(kept.values_list("event_id", "outcome"))
+
+
+def _call_of(step: CompiledStep) -> str:
+    return f"{step.platform}.{step.action}" if step.platform else step.action
 
 
 _NAMED = ("matched", "gained", "lost")

@@ -18,6 +18,7 @@ from integrations.parameters import sentence
 from integrations.specs import ActionSpec, EventSpec
 from rules import kinds
 from rules.catalogue import Catalogue
+from rules.check_pace import check_pace
 from rules.check_variables import check_variables
 from rules.conditions import ConditionErrors, compile_conditions, doubts
 from rules.cron import SCHEDULE, next_time
@@ -221,11 +222,13 @@ class _Checker:
             inputs=tuple(self.document.inputs) if self.document.inputs is not None else None,
             fields=fields_of(self.events),
         )
+        self._pace(at, step, roots)
         compiles = len(self.problems)
         if step.condition_text is not None:
             self._expression(f"{at}.condition", lambda: compile_condition(step.condition_text or "", roots))
+        given = replace(roots, gathers=step.digest is not None)
         for path, text in _texts(step.given, ()):
-            self._expression(_place(at, step, path), lambda text=text: compile_template(text, roots))
+            self._expression(_place(at, step, path), lambda text=text: compile_template(text, given))
         for path in _keys_with_expressions(step.given, ()):
             detail = "An expression cannot stand in a name, only in a value: names are taken as they are typed."
             self._problem(_place(at, step, path), "expression_in_key", detail)
@@ -253,6 +256,11 @@ class _Checker:
             if spec.runs_script:
                 self._script(at, step, spec)
         self._parameters(at, step, spec)
+
+    def _pace(self, at: str, step: StepDocument, roots: Roots) -> None:
+        problems, warnings = check_pace(at, step, roots, self.document.concurrency.mode)
+        self.problems += problems
+        self.warnings += warnings
 
     def _resting(self, at: str, step: StepDocument) -> None:
         """Check a step that calls nobody."""

@@ -22,12 +22,13 @@ from integrations.specs import EventSpec
 from rules import recipients, variables
 from rules.checking import schema_of, subject_of
 from rules.conditions import compile_conditions
-from rules.document import RuleDocument
+from rules.document import RuleDocument, StepDocument
 from rules.expressions import Condition, compile_condition
 from rules.flow import Graph, in_sequence
 from rules.index import IndexedRule, RuleIndex
 from rules.models import RuleVersion
 from rules.nodes import Node
+from rules.pacing import Digest, Throttle, parse_digest, parse_throttle
 from rules.retry import RetryPolicy
 from supportops.tenancy.scope import current_organization_id
 
@@ -58,6 +59,10 @@ class CompiledStep:
     variables: frozenset[str] | None = None
     # Those that its parameters name, which are sent somewhere.
     sent_variables: frozenset[str] = frozenset()
+    throttle: Throttle | None = None
+    digest: Digest | None = None
+    # What tells events apart for either of them.
+    pace_key: Condition | None = None
 
 
 @dataclass(frozen=True)
@@ -171,6 +176,7 @@ def compile_rule(rule_id: uuid.UUID, version_id: uuid.UUID, typed: dict[str, Any
     document = RuleDocument.model_validate(typed)
     steps = tuple(
         CompiledStep(
+            **_paced(step),
             name=name,
             platform=step.platform or "",
             action=step.action or step.kind,
@@ -200,6 +206,13 @@ def compile_rule(rule_id: uuid.UUID, version_id: uuid.UUID, typed: dict[str, Any
         graph=document.graph(),
         concurrency_key=compile_condition(document.concurrency.key) if document.concurrency.key else None,
     )
+
+
+def _paced(step: StepDocument) -> dict[str, Any]:
+    throttle = parse_throttle(step.throttle) if step.throttle is not None else None
+    digest = parse_digest(step.digest) if step.digest is not None else None
+    pace = throttle or digest
+    return {"throttle": throttle, "digest": digest, "pace_key": pace.condition() if pace is not None else None}
 
 
 def _queue(platform: str, action: str) -> str:

@@ -42,6 +42,29 @@ class NotConfigured(Decision):
         settlement.skip(row, str(self), NOT_CONFIGURED)
 
 
+class Throttled(Decision):
+    """Its throttle had no place for the step: it is left out, and says why."""
+
+    def settle(self, settlement: Settlement, row: Step) -> None:
+        settlement.skip(row, str(self))
+
+
+class Told(Decision):
+    """Another step has told in its digest what this one had to tell."""
+
+    def __init__(self, run_id: uuid.UUID, step_name: str, status: str, count: int) -> None:
+        others = f" with {count - 1} other{'' if count == 2 else 's'}"
+        became = {"succeeded": ".", "uncertain": "; whether it arrived is not known yet."}.get(
+            status, f", which {'failed' if status == 'failed' else f'was {status}'}: see there."
+        )
+        super().__init__(f"Told{others} by the step '{step_name}' of run {run_id}{became}")
+        self.shown = {"told_by": {"run": str(run_id), "step": step_name}, "count": count}
+
+    def settle(self, settlement: Settlement, row: Step) -> None:
+        settlement.skip(row, str(self))
+        settlement.keep(row, output=self.shown)
+
+
 class Cancelled(Decision):
     def settle(self, settlement: Settlement, row: Step) -> None:
         settlement.cancel(row)

@@ -83,6 +83,18 @@ class StepDocument(_Part):
     inputs: dict[str, Any] | None = None
     condition: str | bool | None = None
     needs: list[str] | None = None
+    throttle: str | None = Field(
+        None,
+        max_length=300,
+        title="At most",
+        description="How often it is done, such as `one per 10m per ticket.id` or `3 per 1h`; the rest is left out.",
+    )
+    digest: str | None = Field(
+        None,
+        max_length=300,
+        title="Gather",
+        description="For how long events are gathered and told in one, such as `15m` or `15m per inputs.team`.",
+    )
     on_failure: Literal["abort", "continue"] = "abort"
     on_uncertain: Literal["hold", "retry"] = "hold"
     retry: Retry = Field(default_factory=Retry)

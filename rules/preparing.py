@@ -26,19 +26,21 @@ from integrations.models import Integration
 from integrations.sandbox.job import Granted
 from integrations.script_grants import granted_for
 from integrations.specs import ActionSpec, Call, File, Result
-from rules import kinds, resting
+from rules import digests, kinds, resting
 from rules.claims import Claimed
 from rules.compiled import CompiledRule, CompiledStep, compiled_version
 from rules.context import roots_for
-from rules.decisions import AwaitsCredentials, Cancelled, Decision, Failed, NotConfigured, PutBack, Skipped
+from rules.decisions import AwaitsCredentials, Cancelled, Decision, Failed, NotConfigured, PutBack, Skipped, Throttled
 from rules.expressions import ExpressionError
 from rules.material import Material, Takings, material_at_hand, read_material
 from rules.models import Step, StepStatus
 from rules.models.history import RUN_ENDED
+from rules.pacing import Digest, Throttle, key_of
 from rules.recipients import Recipients
 from rules.rendering import render
 from rules.script_checks import why_not_given
 from rules.settling import Settlement
+from rules.throttling import why_throttled
 from rules.variables import Secret, Variables
 from supportops import odd_json
 from supportops.redaction import secrets_named_in
@@ -218,7 +220,10 @@ class _Batch:
         compiled = compiled_rule.step(step.name)
         roots = self._roots(step, compiled_rule)
         roots["env"], secrets = self._env(step, compiled)
-        self._check_condition(compiled, roots)
+        if compiled.digest is not None:
+            roots |= self._gathered(step, compiled, compiled.digest, roots)
+        else:
+            self._check_condition(compiled, roots)
         if compiled.kind != "action":
             raise resting.decide(step, compiled, self._filled_in(compiled, roots, secrets), self.now)
         connector, spec, integration = self._target(step, compiled)
@@ -248,6 +253,8 @@ class _Batch:
             secrets=tuple(secret.text for secret in secrets),
         )
         prepared._connect = self._connector(connector, integration)
+        if compiled.throttle is not None:
+            self._take_place(step, compiled, compiled.throttle, roots)
         self._wait_for_platform(prepared, integration)
         return prepared
 
@@ -285,6 +292,19 @@ class _Batch:
             raise Failed("InvalidInput", f"The condition could not be evaluated: {error}") from None
         if not is_met:
             raise Skipped
+
+    def _gathered(self, step: Step, compiled: CompiledStep, digest: Digest, roots: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a step with a digest tells, if it is the one to speak. Raises a Decision otherwise."""
+        item = digests.item_of(step)
+        if item is None:
+            # Asked once, when it joins: at the window's end it has long been counted.
+            self._check_condition(compiled, roots)
+            item = digests.join(step, digest, _pace_key(compiled, roots), self.now)
+        return digests.turn_of(item, self.now)
+
+    def _take_place(self, step: Step, compiled: CompiledStep, throttle: Throttle, roots: Mapping[str, Any]) -> None:
+        if reason := why_throttled(step, throttle, _pace_key(compiled, roots), self.now):
+            raise Throttled(reason)
 
     def _target(
         self, step: Step, compiled: CompiledStep
@@ -368,6 +388,14 @@ class _Batch:
             return lambda call: connect_with(connector, {}, {}, call=call)
         # Opened here, in the thread that may use the database; the call itself runs in another one.
         return opened(integration, connector)
+
+
+def _pace_key(compiled: CompiledStep, roots: Mapping[str, Any]) -> str:
+    try:
+        return key_of(compiled.pace_key, roots)
+    except ExpressionError as error:
+        name = "throttle" if compiled.throttle is not None else "digest"
+        raise Failed("InvalidInput", f"The key of `{name}` could not be worked out: {error}") from None
 
 
 def validated(model: type[BaseModel], rendered: Any, where: str, shown: Any, redactor: Redactor) -> BaseModel:

@@ -4,19 +4,18 @@
 What locks queues takes the rows of runs before them, and writes what is shared after them: nobody waits in a circle.
 """
 
-import hashlib
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import connection
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from rules import wake
 from rules.compiled import graph_of_version
 from rules.models import Run, Step, StepStatus
 from rules.models.history import RUN_UNFINISHED
+from supportops import locks
 
 
 class Queue(NamedTuple):
@@ -32,21 +31,8 @@ def queue_of(run: Run) -> Queue:
 
 
 def lock(queues: Iterable[Queue]) -> None:
-    """Let nobody else plan for these queues, or end a run in them, until this transaction is over.
-
-    SQLite needs no locks: it has one writer.
-    """
-    numbers = sorted({_number(queue) for queue in queues})
-    if not numbers or connection.vendor != "postgresql":
-        return
-    with connection.cursor() as cursor:
-        # In ascending order, one after the other: whoever locks several does so in the same order.
-        cursor.execute("SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number", [numbers])
-
-
-def _number(queue: Queue) -> int:
-    digest = hashlib.blake2b(queue.rule_id.bytes + queue.key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    """Let nobody else plan for these queues, or end a run in them, until this transaction is over."""
+    locks.hold(queue.rule_id.bytes + queue.key.encode("utf-8", "surrogatepass") for queue in queues)
 
 
 def let_first_go(runs: Collection[Run], now: datetime, *, without: Collection[uuid.UUID] = ()) -> int:

@@ -11,10 +11,13 @@ from audit.redaction import Redactor
 from integrations import lookup, registry, specs, types
 from integrations.errors import IntegrationError
 from integrations.types import Platforms
+from rules.cel.roots import COMMON
 from rules.compiled import CompiledRule, CompiledStep
 from rules.conditions import evaluate
+from rules.digests import as_item, roots_of
 from rules.expressions import ExpressionError
 from rules.kinds import MODELS
+from rules.pacing import key_of
 from rules.planning import facts_of
 from rules.recipients import Recipients
 from rules.rendering import render
@@ -157,6 +160,7 @@ def _try_step(step: CompiledStep, roots: Mapping[str, Any], platforms: Platforms
     try:
         if step.condition is not None and not step.condition.is_met(roots):
             return {**shown, "would_run": False}
+        roots = _paced(step, roots, shown)
         model = MODELS.get(step.kind) or lookup.action_of(step.platform, step.action, platforms)[1].model
         rendered = render(step.parameters, roots, model=model, strict=step.strict)
         shown["parameters"] = Redactor().value(rendered.value)
@@ -170,6 +174,22 @@ def _try_step(step: CompiledStep, roots: Mapping[str, Any], platforms: Platforms
     except (IntegrationError, registry.UnknownPlatform) as error:
         shown["error"] = str(error)
     return shown
+
+
+def _paced(step: CompiledStep, roots: Mapping[str, Any], shown: dict[str, Any]) -> Mapping[str, Any]:
+    """Say how often the step would be done, and return the roots: a digest tells of this event alone."""
+    pace = step.throttle or step.digest
+    if pace is None:
+        return roots
+    shown["throttle" if step.throttle is not None else "digest"] = {
+        "text": pace.text,
+        "key": key_of(step.pace_key, roots),
+    }
+    if step.digest is None:
+        return roots
+    subjects = tuple(name for name in roots if name not in COMMON)
+    item = as_item(roots["event"], subjects, roots["meta"], roots["inputs"], "")
+    return {**roots, **roots_of([item], 1)}
 
 
 def _roots(

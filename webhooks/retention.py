@@ -24,7 +24,7 @@ from django.db.models.functions import Coalesce
 from audit.retention import trim_due
 from integrations.models import Notice, UsageHour
 from rules import recovery, workers
-from rules.models import Event, EventContent, Run, RunContent, Step, StepContent, Worker
+from rules.models import DigestWindow, Event, EventContent, Run, RunContent, Step, StepContent, Worker
 from rules.models.history import RUN_ENDED
 from supportops import clock
 from supportops.api.idempotency import forget_old_answers
@@ -203,6 +203,7 @@ ENDINGS = (
     Ending(RunContent, _content_days, "created_at", "run__organization_id", _run_contents),
     Ending(StepContent, _content_days, "created_at", "step__organization_id", _step_contents),
     Ending(Run, _run_days, "created_at", "organization_id", _runs),
+    Ending(DigestWindow, _run_days, "opened_at", "organization_id", _all_of(DigestWindow)),
     Ending(Event, _run_days, "received_at", "organization_id", _events),
     Ending(Delivery, _run_days, "received_at", "organization_id", _deliveries),
     Ending(Job, _run_days, "created_at", "organization_id", _jobs),

@@ -22,6 +22,8 @@ COMMON = (
     "now",
 )
 META = ("id", "type", "external_id", "occurred_at", "platform", "late")
+# What the step that speaks for a digest has besides.
+OF_DIGEST = ("items", "count", "more")
 STEP_FIELDS = ("error", "output", "status", "failed", "succeeded")
 
 
@@ -35,6 +37,7 @@ class Roots:
     * `inputs`: names of declared inputs; None: none are declared, any is taken
     * `fields`: what is known of the event's payload, as ("ticket.subject", "text") pairs; a path that is not among
       them is no error. Types: text, bool, any
+    * `gathers`: the step speaks for a digest: what was gathered are roots too
     * `is_open`: any name is a root (for expressions over bare facts)
     """
 
@@ -43,13 +46,14 @@ class Roots:
     steps_after: tuple[str, ...] = ()
     inputs: tuple[str, ...] | None = None
     fields: tuple[tuple[str, VariableType], ...] = ()
+    gathers: bool = False
     is_open: bool = False
 
     def __contains__(self, name: str) -> bool:
-        return name in COMMON or name in self.subjects or self.is_open
+        return name in self.names() or self.is_open
 
     def names(self) -> tuple[str, ...]:
-        return (*self.subjects, *COMMON)
+        return (*self.subjects, *COMMON, *(OF_DIGEST if self.gathers else ()))
 
     def all_steps(self) -> frozenset[str]:
         return frozenset((*(self.steps_before or ()), *self.steps_after))

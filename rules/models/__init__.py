@@ -18,11 +18,14 @@ from rules.models.history import (
     Worker,
 )
 from rules.models.keeping import RecipientList, Variable
+from rules.models.pacing import DigestItem, DigestWindow, ThrottlePlace
 
 __all__ = [
     "ApprovalLink",
     "Attempt",
     "AttemptStatus",
+    "DigestItem",
+    "DigestWindow",
     "Event",
     "EventContent",
     "RecipientList",
@@ -36,6 +39,7 @@ __all__ = [
     "Step",
     "StepContent",
     "StepStatus",
+    "ThrottlePlace",
     "Variable",
     "Verdict",
     "VerdictOutcome",
