@@ -42,7 +42,7 @@ def test_a_throttle_is_read(text: str, count: int, seconds: float, key: str) -> 
         ("one per 10m for ticket.id", 13, "`per` and a field"),
         ("one per 10m per", 16, "the field that tells events apart"),
         ("one per 10m per tickt.id", 17, "There is no 'tickt' here"),
-        ("one per 10m per ticket.id)", 26, "cannot stand here"),
+        ("one per 10m per ticket.id)", 26, "closes nothing"),
         ("one per 10m per env.REGION", 17, "cannot name 'env'"),
         ("one per 10m per inputs.tem", 24, "tem"),
         ("one per 10m per steps.later.output", 23, "later"),
