@@ -1,7 +1,6 @@
 """The server: takes requests in, lets a platform answer, keeps what arrived, and misbehaves when told to."""
 
 import json
-import re
 import socket
 import threading
 import time
@@ -11,20 +10,14 @@ from types import TracebackType
 from typing import Any, Self, cast
 from urllib.parse import parse_qsl, urlsplit
 
+from integrations.sandbox_platform import PLATFORMS
+from integrations.sandbox_platform.exchange import Asked, Platform, Reply, parsed_body, without_secret, without_secrets
 from supportops.running.sandbox_platform.arrivals import Arrival, Arrivals, as_json, as_page
-from supportops.running.sandbox_platform.exchange import Asked, Platform, Reply
 from supportops.running.sandbox_platform.faults import Fault, Faults
-from supportops.running.sandbox_platform.helpdesks import FreshdeskSandbox, ZendeskSandbox
-from supportops.running.sandbox_platform.slack import SlackSandbox
-from supportops.running.sandbox_platform.trello import TrelloSandbox
 
-PLATFORMS: tuple[type[Platform], ...] = (SlackSandbox, TrelloSandbox, FreshdeskSandbox, ZendeskSandbox)
 MOST_BYTES = 20 * 1024 * 1024
 # Never kept: they hold credentials.
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
-_SECRET_FIELDS = frozenset({"key", "token", "client_secret", "refresh_token", "password"})
-# An incoming webhook's address ends in its secret.
-_HOOK = re.compile(r"(/_hooks/services/[^/]+/[^/]+/).+")
 
 
 class SandboxPlatform:
@@ -36,7 +29,7 @@ class SandboxPlatform:
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.arrivals, self.faults = Arrivals(), Faults()
-        self.platforms: dict[str, Platform] = {cls.key: cls() for cls in PLATFORMS}
+        self.platforms: dict[str, Platform] = {cls.key: cls() for cls in PLATFORMS.values()}
         self._server = _Server((host, port), _Handler)
         self._server.sandbox = self
         self._thread: threading.Thread | None = None
@@ -92,7 +85,7 @@ class SandboxPlatform:
         """Forget what arrived, what was made and what shall fail."""
         self.arrivals.clear()
         self.faults.clear()
-        self.platforms = {cls.key: cls() for cls in PLATFORMS}
+        self.platforms = {cls.key: cls() for cls in PLATFORMS.values()}
 
 
 class _Server(ThreadingHTTPServer):
@@ -139,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         is_platform = first in self.server.sandbox.platforms
         # At the sandbox's own addresses JSON is JSON, whatever curl calls it.
-        body = _parsed(raw, headers.get("content-type", "") if is_platform else "application/json")
+        body = parsed_body(raw, headers.get("content-type", "") if is_platform else "application/json")
         if is_platform:
             base_url = f"http://{headers.get('host', '')}/{first}"
             self._platform(first, Asked(self.command, f"/{rest}".rstrip("/") or "/", query, headers, body, base_url))
@@ -163,11 +156,11 @@ class _Handler(BaseHTTPRequestHandler):
         sandbox.arrivals.keep(
             platform=key,
             method=asked.method,
-            path=_HOOK.sub(r"\1…", asked.path),
-            query=_without_secrets(asked.query),
+            path=without_secret(asked.path),
+            query=without_secrets(asked.query),
             headers={name: value for name, value in asked.headers.items() if name not in _SECRET_HEADERS},
             signed_in="authorization" in asked.headers or "token" in asked.query,
-            body=_without_secrets(asked.body) if isinstance(asked.body, dict) else asked.body,
+            body=without_secrets(asked.body) if isinstance(asked.body, dict) else asked.body,
             status=0 if is_silent else reply.status,
             has_effect=reply.has_effect,
             fault=kind,
@@ -201,24 +194,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
         """Keep the terminal quiet: what arrived is shown at `/`."""
-
-
-def _without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name not in _SECRET_FIELDS}
-
-
-def _parsed(raw: bytes, content_type: str) -> Any:
-    if not raw:
-        return None
-    text = raw.decode("utf-8", errors="replace")
-    if content_type.startswith("application/x-www-form-urlencoded"):
-        return dict(parse_qsl(text, keep_blank_values=True))
-    if "json" in content_type or text[:1] in "{[":
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return text
 
 
 def _control(sandbox: SandboxPlatform, method: str, path: str, query: Mapping[str, str], body: Any) -> Reply:

@@ -1,16 +1,20 @@
 """What passes between the server and its platforms."""
 
-import itertools
+import json
 import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
 Json = dict[str, Any]
 # Of one kind.
 MOST_OBJECTS = 20_000
+_SECRET_FIELDS = frozenset({"key", "token", "client_secret", "refresh_token", "password"})
+# An incoming webhook's address ends in its secret.
+_HOOK = re.compile(r"(/_hooks/services/[^/]+/[^/]+/).+")
 
 
 @dataclass(frozen=True)
@@ -68,13 +72,16 @@ class Platform:
     """A platform with its objects by kind and id. One lock: requests to one platform are answered one by one."""
 
     key: ClassVar[str] = ""
+    name: ClassVar[str] = ""
     _routes: ClassVar[list[Route]]
 
-    def __init__(self) -> None:
+    def __init__(self, state: Json | None = None) -> None:
         self.lock = threading.Lock()
-        self.objects: dict[str, dict[str, Json]] = {}
-        self._numbers = itertools.count(1)
-        self.seed()
+        given = state or {}
+        self.objects: dict[str, dict[str, Json]] = given.get("objects", {})
+        self._numbered = int(given.get("numbered", 0))
+        if state is None:
+            self.seed()
 
     def __init_subclass__(cls) -> None:
         cls._routes = [
@@ -126,7 +133,12 @@ class Platform:
         return self.objects.get(kind, {}).get(str(item_id))
 
     def number(self) -> int:
-        return next(self._numbers)
+        self._numbered += 1
+        return self._numbered
+
+    def state(self) -> Json:
+        """Return everything that this platform knows, for another of its kind to go on with."""
+        return {"objects": self.objects, "numbered": self._numbered}
 
 
 def now_text() -> str:
@@ -137,3 +149,28 @@ def now_text() -> str:
 def is_bad(credentials: str) -> bool:
     """Whether credentials shall be refused: a way to try out what happens then."""
     return not credentials or "wrong" in credentials or "invalid" in credentials
+
+
+def parsed_body(raw: bytes, content_type: str) -> Any:
+    """Return a body as JSON or form where it is that, else as text; None for none."""
+    if not raw:
+        return None
+    text = raw.decode("utf-8", errors="replace")
+    if content_type.startswith("application/x-www-form-urlencoded"):
+        return dict(parse_qsl(text, keep_blank_values=True))
+    if "json" in content_type or text[:1] in "{[":
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
+
+
+def without_secrets(values: Mapping[str, Any]) -> Json:
+    """Return query or form without the fields that carry credentials."""
+    return {name: value for name, value in values.items() if name not in _SECRET_FIELDS}
+
+
+def without_secret(path: str) -> str:
+    """Return a path without the secret that it may end in."""
+    return _HOOK.sub(r"\1…", path)

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from supportops.running.sandbox_platform.exchange import Asked, Json, Platform, Refusal, Reply, is_bad, now_text, route
+from integrations.sandbox_platform.exchange import Asked, Json, Platform, Refusal, Reply, is_bad, now_text, route
 
 ME = {"id": "5" * 24, "username": "supportops", "fullName": "SupportOps"}
 ADA = {"id": "a" * 24, "username": "ada", "fullName": "Ada Byron"}
@@ -14,6 +14,7 @@ _CARD_FIELDS = frozenset(
 
 class TrelloSandbox(Platform):
     key = "trello"
+    name = "Trello"
 
     def seed(self) -> None:
         board = self._new_board("Support")

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from supportops.running.sandbox_platform.exchange import Asked, Json, Platform, Refusal, Reply, is_bad, route
+from integrations.sandbox_platform.exchange import Asked, Json, Platform, Refusal, Reply, is_bad, route
 
 TEAM, BOT_USER, BOT = "T0SANDBOX", "U0SANDBOX1", "B0SANDBOX1"
 OPEN_TO_ANYBODY = ("/_hooks/", "/_files/")
@@ -11,6 +11,7 @@ OPEN_TO_ANYBODY = ("/_hooks/", "/_files/")
 
 class SlackSandbox(Platform):
     key = "slack"
+    name = "Slack"
 
     def seed(self) -> None:
         for name in ("general", "support", "urgent-tickets"):

@@ -3,7 +3,7 @@
 import base64
 from typing import Any
 
-from supportops.running.sandbox_platform.exchange import Asked, Json, Platform, Refusal, Reply, is_bad, now_text, route
+from integrations.sandbox_platform.exchange import Asked, Json, Platform, Refusal, Reply, is_bad, now_text, route
 
 
 class _HelpDesk(Platform):
@@ -28,6 +28,7 @@ class _HelpDesk(Platform):
 
 class FreshdeskSandbox(_HelpDesk):
     key = "freshdesk"
+    name = "Freshdesk"
     AGENT: Json = {"id": 1, "available": True, "type": "support_agent"}
 
     def seed(self) -> None:
@@ -138,6 +139,7 @@ class FreshdeskSandbox(_HelpDesk):
 
 class ZendeskSandbox(_HelpDesk):
     key = "zendesk"
+    name = "Zendesk"
 
     def seed(self) -> None:
         self.put("users", {"id": 1, "name": "SupportOps", "email": "supportops@example.com", "role": "admin"})
