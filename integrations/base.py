@@ -80,6 +80,8 @@ class BaseIntegration:
     is_generic: ClassVar[bool] = False
     # Made by an organization (integrations/own_types.py): what operators set for platforms by key is not for it.
     is_own: ClassVar[bool] = False
+    # Everything that it sends goes through `self.http`. Where that is not so, the sandbox cannot stand in for it.
+    speaks_http: ClassVar[bool] = True
     # Any event type is one of this platform's: what the sender calls it (the generic inbound webhook).
     open_events: ClassVar[bool] = False
     # Bodies may also come in the form encoding of browsers; they are read into a dict of texts.

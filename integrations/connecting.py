@@ -14,6 +14,7 @@ from integrations.errors import CODE_OF_OTHERS_RAISES, IntegrationError, Invalid
 from integrations.grants import has_client
 from integrations.http import client_for
 from integrations.models import Integration
+from integrations.sandbox_platform.transport import works_in_sandbox
 from integrations.specs import Call, File
 from integrations.tokens import Keeper
 from integrations.types import connector_of
@@ -87,6 +88,8 @@ def connect_with(
     Raises InvalidInput, naming the field, when credentials or configuration do not fit, and Permanent for what the
     connector's own `__init__` or `authorize` raises.
     """
+    if not connector.speaks_http and works_in_sandbox(call.organization_id if call else ""):
+        raise Permanent(f"This organization works in the sandbox, which cannot play {connector.name}.")
     # Validated, hence normalised too: the base URL is made from these, not from what somebody typed.
     values = _validated(connector, credentials)
     try:

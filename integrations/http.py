@@ -48,6 +48,8 @@ from integrations.errors import (
 )
 from integrations.places import base_urls, checked_url, is_under, joined
 from integrations.rate_headers import rate_limit
+from integrations.sandbox_platform.transport import ORIGIN as SANDBOX
+from integrations.sandbox_platform.transport import transport_of, works_in_sandbox
 from integrations.specs import Call
 from integrations.transport import Exchange, exchange_of, shared_transport
 from integrations.vendor_message import shortened
@@ -334,7 +336,7 @@ class PlatformClient:
         left = exchange.remaining
         if left <= 0:
             raise Unreachable(f"The time for calling {self.platform} was over before this request.")
-        transport = self._transport or shared_transport(self._allowances)
+        transport = self._transport or transport_of(self._call.organization_id, self._allowances)
         request.extensions = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), left)}
         started = time.monotonic()
         try:
@@ -470,7 +472,7 @@ def client_for(
     `transport` replaces the network, for tests. Raises InvalidInput when a credential cannot stand in the platform's
     address (a domain with a path in it).
     """
-    replacement = settings.PLATFORM_URLS.get(getattr(connector, "key", "")) if not connector.is_own else None
+    replacement = _replacement(connector, call, is_network=transport is None)
     return PlatformClient(
         platform=connector.name,
         bases=base_urls(connector, credentials, replacement),
@@ -482,6 +484,16 @@ def client_for(
         rate_limit_of=rate_limit_of,
         transport=transport,
     )
+
+
+def _replacement(connector: type[BaseIntegration], call: Call | None, *, is_network: bool) -> str | None:
+    """Return the address that stands in for a platform's own: the sandbox's, or the one that the operator set."""
+    if connector.is_own:
+        return None
+    if is_network and not connector.is_generic and works_in_sandbox(call.organization_id if call else ""):
+        return f"{SANDBOX}/{connector.key}"
+    replacement: str | None = settings.PLATFORM_URLS.get(getattr(connector, "key", ""))
+    return replacement
 
 
 def _checked_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

@@ -325,6 +325,40 @@ class NotificationTarget(OrganizationOwned):
         return self.name
 
 
+class SandboxState(OrganizationOwned):
+    """What one played platform of an organization's sandbox knows."""
+
+    platform = models.CharField(max_length=63)
+    # Null before anything happened there.
+    state = JsonBytesField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "platform"], name="one_state_per_platform")]
+
+    def __str__(self) -> str:
+        return self.platform
+
+
+class SandboxArrival(OrganizationOwned):
+    """A request that an organization's sandbox took in place of the platform. Credentials are not kept."""
+
+    platform = models.CharField(max_length=63)
+    method = models.CharField(max_length=20)
+    path = models.CharField(max_length=500)
+    query = JsonBytesField(default=dict)
+    body = JsonBytesField(null=True)
+    status = models.PositiveSmallIntegerField()
+    # Something was made or changed there.
+    has_effect = models.BooleanField(default=False)
+    at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["organization", "-id"], name="sandbox_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
 class Notice(OrganizationOwned):
     """Something that somebody is told, and whether he was. Without a target: one address, or the organization's owners,
     by mail."""

@@ -148,7 +148,11 @@ def _post(notice: Notice) -> None:
         {"type": notice.event, "timestamp": notice.created_at.isoformat(), "data": {**notice.data, "text": notice.text}}
     )
     headers = StandardWebhooks().sign(body, webhook["secret"], clock.now(), delivery_id=f"msg_{notice.pk}")
-    http = PlatformClient(platform="The webhook", call=Call(deadline=_SECONDS), secrets=[webhook["secret"]])
+    http = PlatformClient(
+        platform="The webhook",
+        call=Call(organization_id=str(notice.organization_id), deadline=_SECONDS),
+        secrets=[webhook["secret"]],
+    )
     http.add_secret(webhook["url"])
     http.post(
         webhook["url"],

@@ -21,6 +21,8 @@ class Organization(models.Model):
     is_active = models.BooleanField(default=True)
     # Whoever has no second factor can do nothing here but set one up.
     requires_second_factor = models.BooleanField("asks its members for a second factor", default=False, editable=False)
+    # Its platforms are played: nothing that it sends leaves us (integrations/sandbox_platform). Never changes.
+    works_in_sandbox = models.BooleanField(default=False, db_default=False, editable=False)
     # Raised by every change of a rule; caches of rules compare it (rules/index.py).
     rules_version = models.BigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)

@@ -25,6 +25,7 @@ def _effect_of_query(data: ExecuteQuery) -> Effect:
 
 class Postgresql(BaseIntegration):
     key, name = "postgresql", "PostgreSQL"
+    speaks_http = False
     description = "Queries against your own database; they only read unless you say otherwise."
     Credentials = PostgresqlCredentials
     Config = PostgresqlConfig

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 class Smtp(BaseIntegration):
     key, name = "smtp", "Mail server (SMTP)"
+    speaks_http = False
     description = "Send mail by your own mail server, or by any service that speaks SMTP."
     Credentials = SmtpCredentials
     Config = SmtpConfig
