@@ -13,6 +13,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
 _actions: dict[str, str] = {
     # organizations and people
     "organization.created": "An organization was created.",
+    "demo.created": "A demo organization was made.",
+    "sandbox.ticket_sent": "A ticket was sent from the sandbox.",
+    "sandbox.emptied": "The sandbox was emptied.",
     "organization.changed": "An organization's name or settings were changed.",
     "organization.disabled": "An organization was disabled.",
     "organization.enabled": "An organization was enabled again.",

@@ -49,7 +49,7 @@ from integrations.errors import (
 from integrations.places import base_urls, checked_url, is_under, joined
 from integrations.rate_headers import rate_limit
 from integrations.sandbox_platform.transport import ORIGIN as SANDBOX
-from integrations.sandbox_platform.transport import transport_of, works_in_sandbox
+from integrations.sandbox_platform.transport import sandbox_transport, works_in_sandbox
 from integrations.specs import Call
 from integrations.transport import Exchange, exchange_of, shared_transport
 from integrations.vendor_message import shortened
@@ -336,7 +336,9 @@ class PlatformClient:
         left = exchange.remaining
         if left <= 0:
             raise Unreachable(f"The time for calling {self.platform} was over before this request.")
-        transport = self._transport or transport_of(self._call.organization_id, self._allowances)
+        transport = (
+            self._transport or sandbox_transport(self._call.organization_id) or shared_transport(self._allowances)
+        )
         request.extensions = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), left)}
         started = time.monotonic()
         try:

@@ -13,7 +13,7 @@ import httpx
 from django.db import transaction
 
 from audit.recording import record
-from integrations import lifecycle
+from integrations import http, lifecycle
 from integrations.base import BaseIntegration
 from integrations.connecting import connect_with
 from integrations.credentials import open_credentials, secret_values
@@ -21,7 +21,7 @@ from integrations.errors import IntegrationError
 from integrations.lifecycle import Problem, Refused
 from integrations.models import Integration, IntegrationType
 from integrations.own_types import connector_of_type
-from integrations.sandbox_platform.transport import transport_of
+from integrations.sandbox_platform.transport import sandbox_transport
 from integrations.specs import Action, Call, Result
 from integrations.type_documents import TypeDocument
 from supportops import odd_json
@@ -108,7 +108,7 @@ class _Recorder(httpx.BaseTransport):
         request.headers["Accept-Encoding"] = "identity"
         answer = _Answer()
         self._seen.append((request, answer))
-        response = transport_of("", frozenset()).handle_request(request)
+        response = (sandbox_transport() or http.shared_transport()).handle_request(request)
         answer.status, answer.headers = response.status_code, list(response.headers.multi_items())
         if isinstance(response.stream, httpx.SyncByteStream):
             answer.stream = response.stream

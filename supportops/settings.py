@@ -204,6 +204,8 @@ PASSWORD_RESET_TIMEOUT = 3600
 LOGIN_URL = "/admin/login/"
 # Whoever signs in without having been sent there by a page.
 LOGIN_REDIRECT_URL = "admin:index"
+# Whether people may make themselves a demo organization, whose platforms are played.
+DEMO = env.bool("SUPPORTOPS_DEMO", default=MODE == "embedded")
 SECURE_COOKIES = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = SECURE_COOKIES
 SESSION_COOKIE_HTTPONLY = True

@@ -22,10 +22,15 @@ def installation_label(request: HttpRequest) -> list[str] | None:
     return [settings.INSTALLATION_LABEL, "warning"] if settings.INSTALLATION_LABEL else None
 
 
-def installation_warnings(request: HttpRequest) -> dict[str, str]:
+def installation_warnings(request: HttpRequest) -> dict[str, Any]:
     """Return what every page of the admin warns of, for its template."""
+    place = place_of(request)
+    is_sandbox = place is not None and place.organization.works_in_sandbox
     on_host = "Scripts run on this machine without a sandbox (SUPPORTOPS_SCRIPTS=host): whoever may write a rule may do"
-    return {"installation_warning": f"{on_host} whatever SupportOps may." if settings.SCRIPTS == "host" else ""}
+    return {
+        "installation_warning": f"{on_host} whatever SupportOps may." if settings.SCRIPTS == "host" else "",
+        "works_in_sandbox": is_sandbox,
+    }
 
 
 def account_links(request: HttpRequest) -> list[dict[str, str]]:
@@ -59,6 +64,9 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Dead letters", "report", "admin:webhooks_delivery_dead_letters_view"),
             ("Audit log", "fact_check", "admin:audit_auditentry_changelist"),
         ]
+        place = place_of(request)
+        if place is not None and place.organization.works_in_sandbox:
+            history.insert(0, ("Sandbox", "experiment", "admin:integrations_sandboxarrival_changelist"))
         groups.append(_group("History", history))
         own = [
             ("Integration types", "extension", "admin:integrations_integrationtype_changelist"),

@@ -9,6 +9,7 @@ from django.views.i18n import set_language
 from supportops.api import errors
 from supportops.languages import texts
 from supportops.tenancy.views import ChooseOrganizationView
+from webhooks.demo.views import DemoView
 
 # Relative to /api/, in this order.
 API_URLS = [
@@ -37,6 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/organization/", ChooseOrganizationView.as_view(), name="choose-organization"),
     path("admin/texts.js", texts, name="texts"),
     path("admin/language/", set_language, name="set_language"),
+    path("admin/demo/", DemoView.as_view(), name="demo"),
     path("admin/", admin.site.urls),
     path("", include("rules.urls")),
     path("", include("webhooks.urls")),

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from integrations import files, lifecycle, notifications, script_grants, scripts, type_lifecycle
-from integrations.models import Endpoint, Integration
+from integrations.models import Endpoint, Integration, SandboxArrival
 from rules import authoring, recipients, variables
 from rules.models import (
     Attempt,
@@ -89,6 +89,7 @@ def make_history(tenant: Tenant) -> History:
         variables.create(variables.Wish("REGION", f"{mark}-region"))
         variables.create(variables.Wish("KEY", f"{mark}-canary-3", is_secret=True, hosts=("api.example.com",)))
         assert endpoint is not None and secret.text is not None
+        SandboxArrival.objects.create(platform="slack", method="POST", path=f"/{mark}", status=200)
         rule, _ = authoring.create(urgent_document(mark), author=f"{mark}-author")
         authoring.change(rule, {**urgent_document(mark), "late": "skip"}, author=f"{mark}-author")
         rule.refresh_from_db()

@@ -20,6 +20,7 @@ ROUTES: dict[str, str] = {
     "ANY /": "public",
     # people
     "ANY /admin/search/": "public",
+    "POST /admin/demo/": "session",
     "ANY /admin/texts.js/": "public",
     "ANY /admin/language/": "public",
     "GET /admin/organization/": "session",
@@ -187,5 +188,6 @@ ADMIN_PAGES: dict[str, tuple[str | None, str | None, str | None, str | None]] = 
     "integrations.StoredFile": ("read", "write", None, "write"),
     "rules.Rule": ("read", "write", "write", "write"),
     "rules.Run": ("read", None, None, None),
+    "integrations.SandboxArrival": ("read", None, None, None),
     "webhooks.Delivery": ("read", None, None, None),
 }

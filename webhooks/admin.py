@@ -23,7 +23,7 @@ from supportops.tenancy.lists import ListAdmin
 from supportops.tenancy.pages import Page
 from supportops.tenancy.roles import Permission
 from supportops.tenancy.templatetags.admin_parts import badge
-from webhooks import replaying
+from webhooks import replaying, sandbox_admin
 from webhooks.api import delivery_as_dict
 from webhooks.api_dead_letters import grouped
 from webhooks.dead_letters import Merged, dead_letters
@@ -36,6 +36,8 @@ from webhooks.delivery_filters import (
     deliveries_found_by,
 )
 from webhooks.models import Delivery
+
+__all__ = ["DeliveryAdmin", "sandbox_admin"]
 
 _MOST_AT_ONCE = 100
 _LETTERS_SHOWN = 50

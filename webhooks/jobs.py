@@ -8,6 +8,7 @@ from integrations.models import Integration
 from supportops import clock
 from supportops.jobs.kinds import JobFailed, JobSteps, Progress, job
 from webhooks.dead_letters import retried
+from webhooks.demo import history
 from webhooks.reconciling import look_between
 
 
@@ -33,3 +34,15 @@ def reconcile(parameters: dict[str, Any], cursor: Any) -> JobSteps:
         raise JobFailed(error.message) from None
     yield Progress(done=1)
     return {"listed": found.listed, "planned": found.planned}
+
+
+@job("demo.history", atomic=False)
+def make_demo_history(parameters: dict[str, Any], cursor: Any) -> JobSteps:
+    """Send a demo organization the tickets of its past."""
+    return (yield from history.send_tickets(cursor or 0))
+
+
+@job("demo.move_back")
+def move_demo_history_back(parameters: dict[str, Any], cursor: Any) -> JobSteps:
+    """Move what came of them to the days on which they came."""
+    return (yield from history.move_back(parameters["looks"]))

@@ -9,13 +9,11 @@ from urllib.parse import parse_qsl
 import httpx
 from django.db import InterfaceError, OperationalError, connection
 
-from integrations.addresses import Allowances
 from integrations.sandbox_platform import PLATFORMS, keeping
 from integrations.sandbox_platform.exchange import Asked, Reply, parsed_body
-from integrations.transport import shared_transport
 from supportops import odd_json
 from supportops.tenancy.models import Organization
-from supportops.tenancy.scope import organization_in_scope, working_for
+from supportops.tenancy.scope import current_organization_id, organization_in_scope, working_for
 
 # A host that no name server knows: https://www.rfc-editor.org/rfc/rfc2606#section-2
 ORIGIN = "https://sandbox.invalid"
@@ -38,19 +36,17 @@ def works_in_sandbox(organization_id: str = "") -> bool:
     return _known[owner]
 
 
-def transport_of(organization_id: str, allowances: Allowances) -> httpx.BaseTransport:
-    """Return the network of an organization, else of the one in scope."""
-    if works_in_sandbox(organization_id):
-        return SandboxTransport(uuid.UUID(organization_id) if organization_id else organization_in_scope())
-    return shared_transport(allowances)
+def sandbox_transport(organization_id: str = "") -> "SandboxTransport | None":
+    """Return what takes the network's place for an organization, else for the one in scope; None where it is real."""
+    if not works_in_sandbox(organization_id):
+        return None
+    return SandboxTransport(uuid.UUID(organization_id) if organization_id else current_organization_id())
 
 
 class SandboxTransport(httpx.BaseTransport):
     """Hands requests to the played platforms of one organization."""
 
-    def __init__(self, organization_id: uuid.UUID | None) -> None:
-        if organization_id is None:
-            raise ValueError("A sandbox belongs to an organization.")
+    def __init__(self, organization_id: uuid.UUID) -> None:
         self._organization_id = organization_id
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -29,9 +29,9 @@ class NewOrganization(NamedTuple):
     token: str
 
 
-def create_organization(slug: str, name: str, owner_email: str) -> NewOrganization:
+def create_organization(slug: str, name: str, owner_email: str, *, works_in_sandbox: bool = False) -> NewOrganization:
     """Make an organization. Raises ValidationError, such as for a slug that is taken."""
-    organization = Organization(slug=slug, name=name.strip() or slug)
+    organization = Organization(slug=slug, name=name.strip() or slug, works_in_sandbox=works_in_sandbox)
     organization.clean_fields()
     with transaction.atomic():
         message = f"There is an organization '{slug}' already."

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -10,7 +11,7 @@ from integrations import health, usage
 from integrations.models import HealthStatus, Integration
 from rules.models import Rule, Run, RunStatus, Step, StepStatus
 from supportops import clock
-from supportops.tenancy.admin import may
+from supportops.tenancy.admin import may, place_of
 from supportops.tenancy.roles import Permission
 from webhooks.models import Delivery, DeliveryStatus
 
@@ -40,10 +41,16 @@ def context_of(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "figures": figures,
         "series": _bars(usage.series(timedelta(hours=_BARS), "integration")),
         "recent": Run.objects.select_related("rule").order_by("-id")[:_LATELY],
-        "first_steps": _first_steps(),
+        "first_steps": (first_steps := _first_steps()),
+        "offers_demo": settings.DEMO and bool(first_steps) and not _is_sandbox(request),
         "may_write": may(request, Permission.WRITE),
         "since": clock.now() - timedelta(hours=24),
     }
+
+
+def _is_sandbox(request: HttpRequest) -> bool:
+    place = place_of(request)
+    return place is not None and place.organization.works_in_sandbox
 
 
 def _attention() -> list[dict[str, Any]]:

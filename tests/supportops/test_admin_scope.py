@@ -8,7 +8,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.urls import reverse
 
-from integrations.models import IntegrationType, NotificationTarget, Script, ScriptGrant, StoredFile
+from integrations.models import IntegrationType, NotificationTarget, SandboxArrival, Script, ScriptGrant, StoredFile
 from rules.models import RecipientList, Variable
 from supportops.people.models import ApiToken
 from supportops.tenancy.models import Environment, Membership
@@ -69,6 +69,7 @@ def rows_of(history: History) -> list[Any]:
             RecipientList,
             Variable,
             IntegrationType,
+            SandboxArrival,
         )
         own = [model.objects.first() for model in kept]
     return [
