@@ -169,6 +169,11 @@ def parsed(text: str) -> Any:
         raise NotReadable(f"This is not valid JSON: {error}"[:300]) from None
 
 
+def json_text(value: Any) -> str:
+    """Return a value as JSON for people, nothing for nothing."""
+    return "" if value is None else json.dumps(value, ensure_ascii=False, indent=2)
+
+
 def is_expression(text: str) -> bool:
     """Return whether a text is one whole template expression, whose value may be of any type."""
     return text.startswith("{{") and text.endswith("}}") and text.count("{{") == 1

@@ -15,19 +15,20 @@ from django.utils.safestring import SafeString
 
 from integrations import usage
 from rules import authoring, interventions, recipient_admin, run_admin, variable_admin
+from rules.builder_admin import PAGES as BUILDER_PAGES
+from rules.builder_admin import BuilderPages
 from rules.catalogue import OrganizationCatalogue
-from rules.checking import check, subjects_of
+from rules.checking import check
 from rules.compiled import CompiledRule, compile_rule, compiled_version
 from rules.document import Input
 from rules.drafts import RuleDraft, Unreadable, as_text, new_document
 from rules.execution_form import ExecutionForm
-from rules.forms import connector_of
 from rules.inputs import checked_inputs
 from rules.models import Rule, RuleVersion, Run
 from rules.problems import Refused
 from rules.script_checks import refuse_without_grant
 from rules.template_admin import PAGES as TEMPLATE_PAGES
-from rules.trying import NothingToTry, fields_of_sample, recent_events, tried
+from rules.trying import NothingToTry, judge, recent_events, tried
 from rules.workflow_admin import PAGES as WORKFLOW_PAGES
 from rules.workflow_admin import WorkflowPages
 from supportops.ids import new_id
@@ -41,20 +42,10 @@ __all__ = ["RuleAdmin", "recipient_admin", "run_admin", "variable_admin"]
 _FORM = "admin/rules/rule/form.html"
 # How many versions one page compares; older ones are in the API.
 _VERSIONS_SHOWN = 30
-# What every template may name beside the event's main object.
-_ROOTS = (
-    ("event", "the whole event"),
-    ("meta.type", "its kind; also external_id, occurred_at, platform"),
-    ("steps.<name>.output", "what an earlier step brought; also error, status, failed"),
-    ("inputs.<name>", "what somebody gave who started the rule by hand"),
-    ("organization.name", "yours"),
-    ("rule.name", "this rule"),
-    ("now", "the time"),
-)
 
 
 @admin.register(Rule)
-class RuleAdmin(WorkflowPages):
+class RuleAdmin(BuilderPages, WorkflowPages):
     """Rules. What a rule says stands in its versions; a deleted one keeps its runs, and is not shown."""
 
     list_display: ClassVar = ["name", "trigger", "state", "version", "last_fired", "success"]
@@ -64,6 +55,7 @@ class RuleAdmin(WorkflowPages):
     actions: ClassVar = ["enable_selected", "disable_selected"]
     pages: ClassVar = (
         *TEMPLATE_PAGES,
+        *BUILDER_PAGES,
         *WORKFLOW_PAGES,
         Page("test", "test_draft_view", Permission.EXECUTE, of_row=False),
         Page("test", "test_view", Permission.EXECUTE),
@@ -174,7 +166,10 @@ class RuleAdmin(WorkflowPages):
             draft.disable()
         trigger = draft.trigger
         types = draft.event_types
-        subjects = _subjects(trigger.shown_platform, types)
+        chosen = request.POST.get("try-on", "")
+        hears = trigger.hears_events
+        is_judged = hears and types and ("_save" not in request.POST or draft.conditions.is_valid())
+        outcome = judge(draft.conditions, trigger.shown_platform, types, chosen) if is_judged else ""
         return self.shown(
             request,
             _FORM,
@@ -184,10 +179,12 @@ class RuleAdmin(WorkflowPages):
             draft=draft,
             base=as_text(draft.base),
             may_save=allowed,
-            fields=fields_of_sample(trigger.shown_platform, types, subjects),
-            subjects=subjects,
-            roots=_ROOTS,
-            recent=recent_events(trigger.shown_platform, types) if trigger.hears_events else [],
+            conditions=draft.conditions,
+            conditions_address=self.address("conditions_view"),
+            outcome=outcome,
+            strict="_save" in request.POST,
+            chosen=chosen,
+            recent=recent_events(trigger.shown_platform, types) if hears and types else [],
             test_address=self.address("test_view", rule.pk) if rule else self.address("test_draft_view"),
         )
 
@@ -320,6 +317,8 @@ def _changed(draft: RuleDraft, post: Any) -> RuleDraft:
         draft.mode, draft.raw = "document", as_text(document)
         return draft
     draft.refresh()
+    if "_row" in post:
+        draft.conditions.change(post["_row"])
     moves: dict[str, Callable[[int], None]] = {
         "_remove": draft.remove_card,
         "_up": lambda place: draft.move_card(place, -1),
@@ -362,12 +361,6 @@ def _difference(before: RuleVersion | None, after: RuleVersion) -> list[tuple[st
     )
     kinds = {"+": "so-added", "-": "so-removed", "@": "so-place"}
     return [(kinds.get(line[:1], ""), line) for line in lines if not line.startswith(("+++", "---"))]
-
-
-def _subjects(platform: str, types: tuple[str, ...]) -> tuple[str, ...]:
-    connector = connector_of(platform)
-    events = [spec for spec in connector.events if spec.name in types or "*" in types] if connector else []
-    return subjects_of(events)
 
 
 def _with_figures(rules: list[Any]) -> list[Any]:

@@ -8,19 +8,21 @@ from typing import Any
 from django.http import QueryDict
 
 from integrations.forms import TemplatesForm
-from integrations.pieces import NotReadable, parsed, pieces_of, same_text
+from integrations.pieces import NotReadable, json_text, parsed, pieces_of, same_text
 from rules.catalogue import OrganizationCatalogue
+from rules.event_fields import EventFields
+from rules.form_conditions import ConditionsForm, NotOfThisPage
 from rules.forms import (
     RuleForm,
     StepForm,
     TriggerForm,
-    json_text,
     parameters_form,
     put,
     spec_of,
 )
 from rules.kinds import MODELS
 from rules.problems import Problem
+from rules.trying import fields_of
 
 _OWN = ("name", "description", "enabled")
 # A page with more cards than this would take minutes to draw; the document itself takes up to 100 steps.
@@ -128,6 +130,8 @@ class RuleDraft:
         self.inputs_error = ""
         self.rule_form: RuleForm
         self.trigger: TriggerForm
+        self.fields: EventFields
+        self.conditions: ConditionsForm
 
     # --- made from ----------------------------------------------------------------------------------------------
     @classmethod
@@ -147,7 +151,7 @@ class RuleDraft:
                 "enabled": bool(document.get("enabled", True)),
             }
         )
-        draft.trigger = TriggerForm(original=trigger, catalogue=catalogue)
+        draft._show_trigger(dict(trigger))
         draft.inputs_text = json_text(document.get("inputs"))
         for place, step in enumerate(steps):
             if kind := next((name for name in MODELS if name in step), None):
@@ -171,6 +175,13 @@ class RuleDraft:
             catalogue=catalogue,
             platform=post.get("shown-platform") or None,
         )
+        draft.fields = fields_of(draft.trigger.shown_platform, draft.event_types)
+        try:
+            draft.conditions = ConditionsForm(
+                post, original=draft.trigger.original.get("conditions"), fields=draft.fields
+            )
+        except NotOfThisPage as error:
+            raise Unreadable(str(error)) from None
         draft.inputs_text = post.get("inputs", "")
         places = post.getlist("steps")
         if len(places) > MOST_CARDS or not all(place.isdigit() and len(place) < 6 for place in places):
@@ -197,13 +208,15 @@ class RuleDraft:
         if self.mode == "document":
             return self._typed_document()
         parts: list[Any] = [self.rule_form, self.trigger, *self.cards]
+        if self.trigger.hears_events:
+            parts.append(self.conditions)
         if any([not part.is_valid() for part in parts]) or not self._inputs_are_readable():  # noqa: C419 - all marked
             return None
         given = self.rule_form.cleaned_data
         document: dict[str, Any] = {"name": given["name"].strip(), "enabled": given["enabled"]}
         put(document, "description", given["description"].strip() or None)
         document.update({name: value for name, value in self.base.items() if name not in _OWN})
-        trigger = self.trigger.values()
+        trigger = self._trigger_values()
         if trigger or "trigger" in self.base:
             document["trigger"] = trigger
         if not same_text(self.inputs_text, json_text(self.base.get("inputs"))):
@@ -214,6 +227,12 @@ class RuleDraft:
             document.pop(list_name, None)
         document[list_name] = [card.step(self.catalogue) for card in self.cards]
         return document
+
+    def _trigger_values(self) -> dict[str, Any]:
+        trigger = self.trigger.values()
+        if self.trigger.hears_events and self.trigger.chosen_platform == self.trigger.shown_platform:
+            put(trigger, "conditions", self.conditions.value)
+        return trigger
 
     def _inputs_are_readable(self) -> bool:
         try:
@@ -257,7 +276,11 @@ class RuleDraft:
         if self.trigger.chosen_platform != self.trigger.shown_platform:
             self._take_trigger(TriggerForm.of_platform(self.trigger.chosen_platform))
         elif self.trigger.is_valid():
-            self._take_trigger(self.trigger.values())
+            # Conditions that are half written stay on the page as they are.
+            conditions = self.conditions
+            self._take_trigger(self._trigger_values() if conditions.is_valid() else self.trigger.values())
+            conditions.fields = self.fields
+            self.conditions = conditions
         self.cards = [
             self._card(card.place, card.step(self.catalogue)) if card.is_valid() else card for card in self.cards
         ]
@@ -265,13 +288,17 @@ class RuleDraft:
     def _take_trigger(self, trigger: dict[str, Any]) -> None:
         if trigger or "trigger" in self.base:
             self.base["trigger"] = trigger
+        self._show_trigger(trigger)
+
+    def _show_trigger(self, trigger: dict[str, Any]) -> None:
         self.trigger = TriggerForm(original=trigger, catalogue=self.catalogue)
+        self.fields = fields_of(self.trigger.shown_platform, self.event_types)
+        self.conditions = ConditionsForm(original=trigger.get("conditions"), fields=self.fields)
 
     @property
     def event_types(self) -> tuple[str, ...]:
         """Return the events that the page names now."""
-        value = self.trigger["event"].value() if "event" in self.trigger.fields else []
-        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else tuple(value or ())
+        return event_types_of(self.trigger)
 
     def disable(self) -> None:
         """Let everything be read and nothing be typed: for somebody who may not write."""
@@ -290,6 +317,7 @@ class RuleDraft:
             forms += [card.form, *([card.parameters] if card.parameters else [])]
         for form in forms if self.mode == "form" else ():
             found += [f"{form[name].label}: {text}" for name, texts in form.errors.items() for text in texts]
+        found += self.conditions.errors() if self.mode == "form" and self.trigger.hears_events else []
         return found
 
     # --- problems -----------------------------------------------------------------------------------------------
@@ -308,6 +336,9 @@ class RuleDraft:
             return True
         if part == "trigger":
             name, _, place = rest.partition(".")
+            if name == "conditions" and self.trigger.hears_events:
+                self.conditions.add_problem(place, problem.detail)
+                return True
             if name in self.trigger.fields:
                 self.trigger.add_error(name, f"{place}: {problem.detail}" if place else problem.detail)
                 return True
@@ -342,6 +373,12 @@ class RuleDraft:
 
 def _matters(bound: Any) -> bool:
     return bool(bound.field.is_needed or bound.value() not in (None, "") or bound.errors)
+
+
+def event_types_of(trigger: TriggerForm) -> tuple[str, ...]:
+    """Return the events that a page names."""
+    value = trigger["event"].value() if "event" in trigger.fields else []
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else tuple(value or ())
 
 
 def as_text(document: Mapping[str, Any]) -> str:

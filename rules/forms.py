@@ -3,7 +3,6 @@
 A value whose text nobody changed stays exactly as it was typed; what a form does not know it leaves alone.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +19,7 @@ from integrations import registry
 from integrations.base import BaseIntegration
 from integrations.errors import IntegrationError
 from integrations.forms import TemplatesForm, choices_address
-from integrations.pieces import NotReadable, parsed, same_text
+from integrations.pieces import NotReadable, json_text, parsed, same_text
 from integrations.specs import ActionSpec
 from integrations.types import connector_of as connector_in_scope
 from integrations.types import platforms
@@ -29,7 +28,7 @@ from rules.cron import SCHEDULE
 
 MANUAL = "manual"
 _MISSING = object()
-_OF_EVENTS = ("event", "integration", "environment", "conditions")
+_OF_EVENTS = ("event", "integration", "environment")
 _OF_TIMES = ("cron", "zone")
 
 
@@ -73,10 +72,11 @@ class TriggerForm(forms.Form):
     platform = forms.ChoiceField(
         required=False, widget=UnfoldAdminSelectWidget(attrs={"data-reload": "reload"}), label="Platform"
     )
-    event = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple(), label="Events")
+    event = forms.MultipleChoiceField(
+        required=False, widget=forms.CheckboxSelectMultiple(attrs={"data-reload": "reload"}), label="Events"
+    )
     integration = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget(), label="Account")
     environment = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget())
-    conditions = JsonText(attributes={"data-takes": "condition", "rows": 6})
     cron = forms.CharField(
         required=False,
         max_length=200,
@@ -109,7 +109,6 @@ class TriggerForm(forms.Form):
             "event": _listed(original.get("event")),
             "integration": original.get("integration") or "",
             "environment": original.get("environment") or "",
-            "conditions": original.get("conditions"),
             "cron": original.get("cron") or "",
             "zone": original.get("zone") or "",
         }
@@ -185,8 +184,6 @@ class TriggerForm(forms.Form):
         for name in ("integration", "environment"):
             if given[name] != (self.original.get(name) or ""):
                 put(trigger, name, given[name] or None)
-        if not self._has_same("conditions"):
-            put(trigger, "conditions", given["conditions"])
         return trigger
 
     @staticmethod
@@ -198,9 +195,6 @@ class TriggerForm(forms.Form):
     def chosen_platform(self) -> str:
         """Return the platform that the page says, whether or not the rest of it can be read."""
         return str(self["platform"].value() or MANUAL)
-
-    def _has_same(self, name: str) -> bool:
-        return same_text(str(self[name].value() or ""), json_text(self.original.get(name)))
 
 
 class StepForm(forms.Form):
@@ -373,11 +367,6 @@ def put(target: dict[str, Any], name: str, value: Any) -> None:
         target.pop(name, None)
     else:
         target[name] = value
-
-
-def json_text(value: Any) -> str:
-    """Return a value as JSON for people, nothing for nothing."""
-    return "" if value is None else json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def scalar_text(value: Any) -> str:

@@ -8,6 +8,8 @@ from rules.facts import parts_of
 _NUMBERS = {"number", "integer"}
 # References may go in circles; no sensible schema nests them deeper.
 _MAX_REFERENCES = 16
+# Deeper fields are not listed; they may be named all the same.
+_MAX_DEPTH = 5
 
 
 def says_number(schema: Mapping[str, Any] | None, field: str, subject: str = "") -> bool:
@@ -26,6 +28,28 @@ def says_number(schema: Mapping[str, Any] | None, field: str, subject: str = "")
         mains = [main for main in mains if any(_has(kind, parts[0]) for kind in main)]
         return bool(mains) and all(_is_number(schema, list(_under(schema, main, parts))) for main in mains)
     return _is_number(schema, list(_under(schema, root, parts)))
+
+
+def fields_in(schema: Mapping[str, Any] | None) -> Iterator[tuple[str, frozenset[str], tuple[Any, ...]]]:
+    """Yield every field that the schema names: its dotted path, its types, and the values it may have where listed."""
+    if schema:
+        yield from _fields_below(schema, list(_kinds(schema, schema, 0)), ())
+
+
+def _fields_below(
+    schema: Mapping[str, Any], kinds: Sequence[Mapping[str, Any]], path: tuple[str, ...]
+) -> Iterator[tuple[str, frozenset[str], tuple[Any, ...]]]:
+    named = dict.fromkeys(name for kind in kinds for name in kind.get("properties", {}) if "." not in name)
+    for name in named if len(path) < _MAX_DEPTH else ():
+        below = list(_under(schema, kinds, [name]))
+        types = frozenset(type_ for kind in below for type_ in _types(kind)) - {"null"}
+        choices = dict.fromkeys(value for kind in below for value in (*kind.get("enum", ()), *_constant(kind)))
+        yield ".".join((*path, name)), types, tuple(choices)
+        yield from _fields_below(schema, below, (*path, name))
+
+
+def _constant(kind: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (kind["const"],) if "const" in kind else ()
 
 
 def _is_number(schema: Mapping[str, Any], kinds: list[Mapping[str, Any]], inside_list: bool = False) -> bool:

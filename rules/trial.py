@@ -13,7 +13,7 @@ from integrations.errors import IntegrationError
 from integrations.types import Platforms
 from rules.cel.roots import COMMON
 from rules.compiled import CompiledRule, CompiledStep
-from rules.conditions import evaluate
+from rules.conditions import Facts, evaluate
 from rules.digests import as_item, roots_of
 from rules.expressions import ExpressionError
 from rules.kinds import MODELS
@@ -129,6 +129,11 @@ def explain(
     facts = facts_of(platform, event, now or clock.now(), _meta(event, platform) if meta is None else meta)
     verdict = evaluate(rule.node, facts)
     return verdict.outcome, [leaf.as_dict() for leaf in verdict.explanation]
+
+
+def facts_to_try(event: specs.Event, platform: str) -> Facts:
+    """Return what conditions are asked about an event that is tried now."""
+    return facts_of(platform, event, clock.now(), _meta(event, platform))
 
 
 def sample_event(platform: str, event_types: Iterable[str]) -> specs.Event:

@@ -1,19 +1,25 @@
 """Tries a document or a rule on a sample or a stored event, for the admin: nothing is sent, nothing is stored."""
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from integrations import registry, specs
+from integrations.types import connector_of
 from rules import trial
+from rules.checking import schema_of, subject_of, subjects_of
 from rules.compiled import CompiledRule
+from rules.conditions import ConditionErrors, Facts, compile_conditions, evaluate
+from rules.event_fields import EventFields, fields_of_events
+from rules.expressions import Roots, compile_condition
+from rules.form_conditions import ConditionsForm
 from rules.models import Event, EventContent
 from rules.replay import stored_event
 from supportops.tenancy.models import Organization
 
 SAMPLE = "sample"
 _RECENT = 15
-_MOST_FIELDS = 120
 
 
 class NothingToTry(Exception):
@@ -28,17 +34,16 @@ def recent_events(platform: str, types: Sequence[str]) -> list[Event]:
     return list(rows.order_by("-id")[:_RECENT])
 
 
-def event_to_try(compiled: CompiledRule, chosen: str) -> tuple[specs.Event, str]:
+def chosen_event(platform: str, types: Sequence[str], chosen: str) -> tuple[specs.Event, str]:
     """Return the event that `chosen` means (`sample`, or the id of a stored one) and its platform.
 
     Raises NothingToTry.
     """
-    trigger = compiled.document.trigger
     if chosen in ("", SAMPLE):
         try:
-            return trial.sample_event(trigger.platform, trigger.events), trigger.platform
-        except LookupError:
-            detail = f"{trigger.platform} has no sample of this event. Choose one that was received."
+            return trial.sample_event(platform, types), platform
+        except (LookupError, registry.UnknownPlatform):
+            detail = f"{platform} has no sample of this event. Choose one that was received."
             raise NothingToTry(detail) from None
     try:
         event = Event.objects.filter(pk=uuid.UUID(chosen)).first()
@@ -57,24 +62,54 @@ def tried(compiled: CompiledRule, name: str, chosen: str, organization: Organiza
     about = {"id": str(organization.pk), "slug": organization.slug, "name": organization.name}
     if not compiled.document.listens:
         return trial.try_by_hand(compiled, rule_name=name, organization=about).as_dict()
-    event, platform = event_to_try(compiled, chosen)
+    trigger = compiled.document.trigger
+    event, platform = chosen_event(trigger.platform, trigger.events, chosen)
     return trial.try_rule(compiled, event, platform, rule_name=name, organization=about).as_dict()
 
 
-def fields_of_sample(platform: str, types: Sequence[str], subjects: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Return the fields of the sample of the first event that has one: as conditions and as templates name them, and
-    their values."""
+def specs_of(platform: str, types: Sequence[str]) -> list[specs.EventSpec]:
+    """Return what a platform's connector says of these events; nothing of a platform that there is not."""
     try:
-        event = trial.sample_event(platform, types or ("*",))
-    except (LookupError, registry.UnknownPlatform):
+        connector = connector_of(platform)
+    except registry.UnknownPlatform:
         return []
-    fields = list(_flat(event.payload, ""))[:_MOST_FIELDS]
-    return [(name, name if name.partition(".")[0] in subjects else f"event.{name}", value) for name, value in fields]
+    return [spec for spec in connector.events if spec.name in types or "*" in types]
 
 
-def _flat(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping) and value:
-        for key, part in value.items():
-            yield from _flat(part, f"{path}.{key}" if path else str(key))
-    elif path:
-        yield path, str(value)[:80]
+def fields_of(platform: str, types: Sequence[str]) -> EventFields:
+    """Return the fields that events of these types have, by their schema, their samples and what came lately.
+
+    Where no type was chosen yet, those of every event.
+    """
+    chosen = types or ("*",)
+    return fields_of_events(specs_of(platform, chosen), recent_events(platform, chosen))
+
+
+def facts_to_try(platform: str, types: Sequence[str], chosen: str) -> Facts:
+    """Return what conditions are asked about the chosen event. Raises NothingToTry."""
+    event, of_platform = chosen_event(platform, types, chosen)
+    return trial.facts_to_try(event, of_platform)
+
+
+def judge(form: ConditionsForm, platform: str, types: Sequence[str], chosen: str) -> str:
+    """Show at each condition what the chosen event says of it, and return the verdict as a whole.
+
+    Empty where there is none: no event, or conditions that are wrong, which is shown at their places.
+    """
+    about = specs_of(platform, types)
+    roots = Roots(subjects=subjects_of(about), steps_before=(), inputs=())
+    expressions = partial(compile_condition, roots=roots)
+    try:
+        node = compile_conditions(
+            form.value, schema=schema_of(about), subject=subject_of(about), expressions=expressions
+        )
+        facts = facts_to_try(platform, types, chosen)
+    except ConditionErrors as errors:
+        for problem in errors.problems:
+            form.add_problem(".".join(map(str, problem.path)), problem.message)
+        return ""
+    except NothingToTry:
+        return ""
+    verdict = evaluate(node, facts)
+    form.take_verdicts([leaf.as_dict() for leaf in verdict.explanation])
+    return verdict.outcome

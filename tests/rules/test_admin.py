@@ -186,9 +186,11 @@ def test_each_problem_stands_at_its_field(ada: History, client: Any) -> None:
     assert any("'long' is not a number" in text for text in found), found
     page = send(client, place(ada.rule), fields_of(page, "rule_form"), **{"step-1-p-timeout": "5", "_save": "1"})
     html, found = page.content.decode(), errors_of(page)
-    for name in ("trigger-conditions", "step-0-p-message", "step-0-p-channel", "step-0-condition", "step-1-p-url"):
+    for name in ("step-0-p-message", "step-0-p-channel", "step-0-condition", "step-1-p-url"):
         row = html.split(f'id="id_{name}_row"')[1].split('class="so-field')[0]
         assert 'role="alert"' in row, (name, found)
+    row = html.split('id="c-1-live"')[1].split("</div>")[0]
+    assert 'role="alert"' in row and "many" in row, found
     assert any("'tikket'" in text and "column" in text for text in found), found
     assert stored(ada, ada.rule.name)["version"] == ada.rule.version
 

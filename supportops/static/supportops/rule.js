@@ -1,0 +1,188 @@
+// The page of a rule. Every button is a form's, and the page works without this; here its parts are drawn anew in
+// place, so that nobody loses his place or what he is typing.
+(() => {
+  "use strict";
+
+  const form = () => document.getElementById("rule_form");
+  const page = () => document.getElementById("rule-page");
+
+  // --- the page drawn anew ----------------------------------------------------------------------------------------
+  const openParts = () => new Set([...document.querySelectorAll("#rule-page details[id][open]")].map((one) => one.id));
+
+  async function redraw(button) {
+    const data = new FormData(form());
+    if (button) data.append(button.name, button.value);
+    const focused = document.activeElement?.id, open = openParts();
+    page().setAttribute("aria-busy", "true");
+    const answer = await fetch(form().action, { method: "POST", body: data, headers: { "X-Requested-With": "fetch" } });
+    const drawn = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("rule-page");
+    if (!answer.ok || !drawn) return location.reload();
+    for (const id of open) drawn.querySelector(`details[id="${id}"]`)?.setAttribute("open", "");
+    page().replaceWith(document.adoptNode(drawn));
+    htmx.process(page());
+    enhance(page());
+    (page().querySelector("[data-autofocus]") || document.getElementById(focused))?.focus();
+    page().dispatchEvent(new CustomEvent("supportops:drawn", { bubbles: true }));
+  }
+
+  document.addEventListener("submit", (event) => {
+    if (event.target !== form() || !event.submitter) return;
+    const button = event.submitter;
+    if (button.name === "_save" || button.hasAttribute("hx-post")) return;
+    event.preventDefault();
+    if (button.name === "_row") redrawConditions(button);
+    else redraw(button);
+  }, true);
+
+  // --- conditions: rows and JSON in step ----------------------------------------------------------------------------
+  let asked = null, waiting = 0;
+  const OF_CONDITIONS = /^(trigger-|c-|c$|base$|shown-platform$|try-on$|csrfmiddlewaretoken$)/;
+
+  async function conditionsFrom(button) {
+    asked?.abort();
+    asked = new AbortController();
+    const data = new FormData();
+    for (const [name, value] of new FormData(form())) if (OF_CONDITIONS.test(name)) data.append(name, value);
+    if (button) data.append(button.name, button.value);
+    const place = document.getElementById("conditions").dataset.at;
+    const answer = await fetch(place, { method: "POST", body: data, signal: asked.signal });
+    if (!answer.ok) return null;
+    return new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("conditions");
+  }
+
+  function keepCaret(id, action) {
+    const before = document.activeElement;
+    const [start, end] = [before?.selectionStart, before?.selectionEnd];
+    action();
+    const field = document.getElementById(id);
+    if (!field || field === document.activeElement) return;
+    field.focus();
+    try {
+      if (start != null) field.setSelectionRange(start, end);
+    } catch { /* a field without a caret */ }
+  }
+
+  async function redrawConditions(button) {
+    const focused = document.activeElement?.id;
+    const drawn = await conditionsFrom(button).catch(() => null);
+    if (!drawn) return;
+    if (document.getElementById("conditions-json")?.open) drawn.querySelector("#conditions-json").open = true;
+    keepCaret(focused, () => {
+      document.getElementById("conditions").replaceWith(document.adoptNode(drawn));
+      enhance(document.getElementById("conditions"));
+      document.querySelector("#conditions [data-autofocus]")?.focus();
+    });
+    changedBy(form());
+  }
+
+  async function refreshConditions(source) {
+    const drawn = await conditionsFrom().catch(() => null);
+    if (!drawn) return;
+    const isText = source.name === "trigger-conditions";
+    if (isText) {
+      const rows = drawn.querySelector("#condition-rows");
+      document.getElementById("condition-rows").replaceWith(document.adoptNode(rows));
+      enhance(document.getElementById("condition-rows"));
+    } else {
+      document.getElementById("id_trigger-conditions").value = drawn.querySelector("#id_trigger-conditions").value;
+    }
+    document.getElementById("trigger-conditions-base").value = drawn.querySelector("#trigger-conditions-base").value;
+    for (const part of drawn.querySelectorAll("[data-live]")) {
+      const there = document.getElementById(part.id);
+      if (there) there.innerHTML = part.innerHTML;
+    }
+  }
+
+  document.addEventListener("input", (event) => {
+    const field = event.target;
+    if (!field.closest("#conditions") || !field.name || field.matches("select[data-redraw]")) return;
+    clearTimeout(waiting);
+    waiting = setTimeout(() => refreshConditions(field), 350);
+  });
+  document.addEventListener("change", (event) => {
+    const field = event.target;
+    if (field.id === "try-on") return redraw();
+    if (!field.closest("#conditions") || !field.matches("[data-redraw]")) return;
+    clearTimeout(waiting);
+    redrawConditions();
+  });
+  document.addEventListener("keydown", (event) => {
+    const row = event.altKey && event.target.closest("[data-row]");
+    const button = row && [...row.querySelectorAll(".so-menu-items [data-key]")]
+      .find((one) => one.closest("[data-row]") === row && one.dataset.key === event.key);
+    if (!button) return;
+    event.preventDefault();
+    redrawConditions(button);
+  });
+
+  // --- menus ----------------------------------------------------------------------------------------------------------
+  document.addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll("details.so-menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  });
+  document.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && event.target.closest("details.so-menu[open]");
+    if (!menu) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+
+  // --- several values as chips ------------------------------------------------------------------------------------------
+  function chips(area) {
+    if (area.disabled || area.previousElementSibling?.classList.contains("so-chipbox")) return;
+    const box = document.createElement("div");
+    box.className = "so-input so-chipbox";
+    const entry = document.createElement("input");
+    entry.setAttribute("aria-label", area.dataset.chipsAdd);
+    entry.placeholder = area.dataset.chipsAdd;
+    if (area.dataset.chipsList) entry.setAttribute("list", area.dataset.chipsList);
+    const values = () => area.value.split("\n").map((line) => line.trim()).filter(Boolean);
+    const write = (list) => {
+      area.value = list.join("\n");
+      draw();
+      area.dispatchEvent(new Event("input", { bubbles: true }));
+    };
+    const draw = () => {
+      for (const old of box.querySelectorAll(".so-chipbox-chip")) old.remove();
+      for (const value of values()) {
+        const chip = document.createElement("span");
+        chip.className = "so-chipbox-chip";
+        chip.append(value);
+        const remove = document.createElement("button");
+        remove.type = "button";
+        remove.textContent = "×";
+        remove.setAttribute("aria-label", interpolate(gettext("Remove %s"), [value]));
+        remove.addEventListener("click", () => { write(values().filter((one) => one !== value)); entry.focus(); });
+        chip.append(remove);
+        box.insertBefore(chip, entry);
+      }
+    };
+    const take = () => {
+      const typed = entry.value.split(/[\n,;]/).map((part) => part.trim()).filter(Boolean);
+      entry.value = "";
+      if (typed.length) write([...new Set([...values(), ...typed])]);
+    };
+    entry.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === ",") {
+        event.preventDefault();
+        take();
+      } else if (event.key === "Backspace" && !entry.value && values().length) {
+        write(values().slice(0, -1));
+      }
+    });
+    entry.addEventListener("blur", take);
+    box.addEventListener("click", (event) => { if (event.target === box) entry.focus(); });
+    box.append(entry);
+    area.before(box);
+    area.hidden = true;
+    draw();
+  }
+
+  // --- drawn parts get what only scripts can give -------------------------------------------------------------------------
+  function changedBy(element) {
+    element.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  function enhance(root) {
+    for (const area of root.querySelectorAll("textarea[data-chips]")) chips(area);
+  }
+  if (page()) enhance(page());
+})();
