@@ -199,6 +199,8 @@ AXES_LOCKOUT_CALLABLE = "supportops.people.sign_in_views.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["code"]
 AXES_USERNAME_CALLABLE = "supportops.people.sign_in.attempted_email"
 AXES_CLIENT_IP_CALLABLE = "supportops.addresses.client_ip"
+# How long an invitation may be accepted.
+INVITATION_DAYS = env.int("SUPPORTOPS_INVITATION_DAYS", default=7)
 # How long the address works, in seconds, at which somebody chooses a new password.
 PASSWORD_RESET_TIMEOUT = 3600
 LOGIN_URL = "/admin/login/"
@@ -289,6 +291,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/",
+    "ENUM_NAME_OVERRIDES": {"MemberStatus": "supportops.people.api_members.STATES"},
 }
 METRICS_TOKEN = env.str("SUPPORTOPS_METRICS_TOKEN", default="")
 METRICS_ALLOW: list[str] = env.list("SUPPORTOPS_METRICS_ALLOW", default=["127.0.0.1", "::1"])

@@ -25,6 +25,7 @@ from rules.models import (
 from supportops import clock
 from supportops.context import Actor, acting_as
 from supportops.ids import new_id
+from supportops.people import invitations
 from supportops.tenancy.scope import working_for
 from tests.builders import Tenant
 from webhooks.models import Delivery, DeliveryBody, DeliveryConflict, DeliveryStatus
@@ -82,6 +83,7 @@ def make_history(tenant: Tenant) -> History:
         notifications.create_target(
             name=f"{mark} on call", channel="email", to=[f"a@{mark}.example"], events=["integration.broken"]
         )
+        invitations.invite(f"new@{mark}.example", "viewer", name=f"{mark} invited", by_owner=True)
         files.create_file(f"{mark}.txt", b"notes")
         scripts.create_script(name=f"{mark}.sh", language="shell", text=f"echo {mark}")
         script_grants.grant_scripts()

@@ -44,9 +44,8 @@ ROUTES: dict[str, str] = {
     "GET /people/password/{uidb64}/{token}/": "public",
     "POST /people/password/{uidb64}/{token}/": "public",
     "PUT /people/password/{uidb64}/{token}/": "public",
-    "GET /people/invitation/{uidb64}/{token}/": "public",
-    "POST /people/invitation/{uidb64}/{token}/": "public",
-    "PUT /people/invitation/{uidb64}/{token}/": "public",
+    "GET /people/invitation/{key}/": "public",
+    "POST /people/invitation/{key}/": "public",
     # guarded by the one-time address
     "GET /approvals/{key}/": "public",
     "POST /approvals/{key}/": "public",
@@ -63,6 +62,7 @@ ROUTES: dict[str, str] = {
     "PUT /api/members/{pk}/": "admin",
     "PATCH /api/members/{pk}/": "admin",
     "DELETE /api/members/{pk}/": "admin",
+    "POST /api/members/{pk}/resend/": "admin",
     "GET /api/environments/": "read",
     "POST /api/environments/": "admin",
     "GET /api/environments/{pk}/": "read",
@@ -173,7 +173,8 @@ ROUTES: dict[str, str] = {
 
 # Model → what view, add, change and delete need; None: nobody, here.
 ADMIN_PAGES: dict[str, tuple[str | None, str | None, str | None, str | None]] = {
-    "tenancy.Membership": ("admin", "admin", "admin", "admin"),
+    "tenancy.Membership": ("admin", None, "admin", "admin"),
+    "people.Invitation": ("admin", "admin", "admin", "admin"),
     "tenancy.Environment": ("read", "admin", "admin", "admin"),
     "people.ApiToken": ("admin", "admin", "admin", "admin"),
     "rules.Variable": ("read", "write", "write", "write"),

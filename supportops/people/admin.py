@@ -19,6 +19,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from audit.recording import record
 from supportops.people import environments, tokens
 from supportops.people.forms import TokenForm
+from supportops.people.invitation_admin import InvitationAdmin  # noqa: F401 - registers the page
 from supportops.people.member_admin import MembershipAdmin  # noqa: F401 - registers the page
 from supportops.people.models import ApiToken, User
 from supportops.tenancy.admin import ScopedAdmin, place_of

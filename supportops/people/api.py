@@ -1,4 +1,4 @@
-"""The API's addresses for people: who am I, members, tokens, environments."""
+"""The API's addresses for people: who am I, tokens, environments. Members are in api_members."""
 
 from typing import Any, ClassVar
 
@@ -10,14 +10,10 @@ from rest_framework.response import Response
 from supportops.addresses import check_networks
 from supportops.api.errors import Conflict
 from supportops.api.views import OrganizationAPIView, OrganizationViewSet
-from supportops.people import environments, members, tokens
-from supportops.people.invitations import invite
+from supportops.people import environments, tokens
 from supportops.people.models import ApiToken
-from supportops.tenancy.models import Environment, Membership
+from supportops.tenancy.models import Environment
 from supportops.tenancy.roles import SCOPES, Permission
-
-# One list of choices, so that the schema has one name for it.
-_ROLES = Membership._meta.get_field("role").choices or []
 
 
 class WhoAmI(serializers.Serializer[Any]):
@@ -134,82 +130,6 @@ class TokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organizatio
         serializer = self.get_serializer(token, data=request.data, partial=partial)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
-
-
-# --- members -----------------------------------------------------------------------------------------------------
-
-
-class MemberSerializer(serializers.ModelSerializer[Membership]):
-    """A member of the organization and his role."""
-
-    email = serializers.EmailField(source="user.email")
-    name = serializers.CharField(source="user.name", required=False, allow_blank=True, max_length=200)
-
-    class Meta:
-        model = Membership
-        fields = ["id", "email", "name", "role", "created_at"]
-
-
-class NewMemberSerializer(MemberSerializer):
-    """A new member. Who has no account yet gets an invitation by mail; where none is sent, `invitation` holds it."""
-
-    invitation = serializers.CharField(read_only=True, allow_null=True)
-
-    class Meta(MemberSerializer.Meta):
-        fields = [*MemberSerializer.Meta.fields, "invitation"]
-
-
-class RoleSerializer(serializers.Serializer[Any]):
-    """Another role for a member."""
-
-    role = serializers.ChoiceField(choices=_ROLES)
-
-
-@extend_schema_view(list=extend_schema(description="The organization's members. For owners and admins."))
-class MemberViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, OrganizationViewSet):
-    """Members and their roles. Only owners make or unmake owners, and the last one stays."""
-
-    model = Membership
-    serializer_class = MemberSerializer
-    permission_map: ClassVar = dict.fromkeys(
-        ("list", "retrieve", "create", "update", "partial_update", "destroy"), Permission.ADMIN
-    )
-
-    def get_queryset(self) -> Any:
-        return super().get_queryset().select_related("user")
-
-    @property
-    def _by_owner(self) -> bool:
-        return self.caller.may(Permission.OWN)
-
-    @extend_schema(responses={201: NewMemberSerializer})
-    def create(self, request: Request) -> Response:
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        given, person = serializer.validated_data, serializer.validated_data["user"]
-        membership, is_new = members.add_member(
-            person["email"], given["role"], name=person.get("name", ""), by_owner=self._by_owner
-        )
-        invitation = invite(membership.user, self.organization) if is_new else None
-        answer = {**MemberSerializer(membership).data, "invitation": invitation}
-        return Response(answer, status=status.HTTP_201_CREATED)
-
-    @extend_schema(request=RoleSerializer, responses=MemberSerializer)
-    def update(self, request: Request, pk: str) -> Response:
-        membership = self.get_object()
-        serializer = RoleSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        changed = members.change_role(membership, serializer.validated_data["role"], by_owner=self._by_owner)
-        return Response(MemberSerializer(changed).data)
-
-    @extend_schema(request=RoleSerializer, responses=MemberSerializer)
-    def partial_update(self, request: Request, pk: str) -> Response:
-        return self.update(request, pk)
-
-    @extend_schema(responses={204: None})
-    def destroy(self, request: Request, pk: str) -> Response:
-        members.remove_member(self.get_object(), by_owner=self._by_owner)
-        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 # --- environments ------------------------------------------------------------------------------------------------

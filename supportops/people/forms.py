@@ -4,32 +4,30 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminEmailInputWidget,
     UnfoldAdminTextareaWidget,
-    UnfoldAdminTextInputWidget,
 )
 
 from supportops.addresses import check_networks
-from supportops.people.models import ApiToken
+from supportops.people.models import ApiToken, Invitation
 from supportops.tenancy.admin import ScopedModelForm
-from supportops.tenancy.models import Membership
 from supportops.tenancy.roles import SCOPES, Permission
 
 
-class NewMemberForm(ScopedModelForm):
-    """Somebody to be added, by his address."""
+class InvitationForm(ScopedModelForm):
+    """Whom to invite, as what."""
 
-    email = forms.EmailField(
-        widget=UnfoldAdminEmailInputWidget(),
-        help_text="Somebody who has no account yet gets an invitation by mail.",
+    # Under a name of its own: the deed says what is wrong with an address, the model's field need not.
+    address = forms.EmailField(
+        label=gettext_lazy("E-mail address"), max_length=254, widget=UnfoldAdminEmailInputWidget()
     )
-    name = forms.CharField(required=False, max_length=200, widget=UnfoldAdminTextInputWidget())
 
     class Meta:
-        model = Membership
-        fields: ClassVar = ["role"]
+        model = Invitation
+        fields: ClassVar = ["name", "role"]
 
 
 class _Lines(forms.CharField):

@@ -11,9 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from supportops.people import members, second_factor
-from supportops.people.forms import NewMemberForm
-from supportops.people.invitations import invite
-from supportops.people.models import Authenticator
+from supportops.people.models import Authenticator, Invitation
 from supportops.tenancy.admin import may, place_of
 from supportops.tenancy.models import Membership
 from supportops.tenancy.pages import Page, PagedAdmin
@@ -24,7 +22,9 @@ from supportops.tenancy.roles import Permission
 class MembershipAdmin(PagedAdmin):
     """Members and their roles."""
 
-    view_permission = add_permission = change_permission = delete_permission = Permission.ADMIN
+    view_permission = change_permission = delete_permission = Permission.ADMIN
+    # Nobody is made a member without being asked: see InvitationAdmin.
+    add_permission = None
     pages: ClassVar = [
         Page("second-factor", "demand_view", Permission.OWN, ("GET", "POST"), of_row=False),
         Page("reset-second-factor", "reset_view", Permission.OWN, ("GET", "POST")),
@@ -33,7 +33,7 @@ class MembershipAdmin(PagedAdmin):
     list_filter: ClassVar = ["role"]
     search_fields: ClassVar = ["user__email", "user__name"]
     list_before_template = "people/members_before.html"
-    change_form_before_template = "people/member_before.html"
+    change_form_outer_before_template = "people/member_before.html"
     list_select_related: ClassVar = ["user"]
     ordering: ClassVar = ["user__email"]
 
@@ -46,32 +46,16 @@ class MembershipAdmin(PagedAdmin):
     def has_second_factor(self, membership: Membership) -> bool:
         return bool(membership.is_guarded)  # type: ignore[attr-defined]
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        if obj is None:
-            kwargs["form"] = NewMemberForm
-        return super().get_form(request, obj, change, **kwargs)
-
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["user", "role", "has_second_factor", "created_at"] if obj else ["email", "name", "role"]
+        return ["user", "role", "has_second_factor", "created_at"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["user", "has_second_factor", "created_at"] if obj else []
+        return ["user", "has_second_factor", "created_at"]
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
-        by_owner = may(request, Permission.OWN)
-        if change:
-            role, obj.role = obj.role, form.initial["role"]
-            members.change_role(obj, role, by_owner=by_owner)
-            obj.role = role
-            return
-        given = form.cleaned_data
-        made, is_new = members.add_member(given["email"], given["role"], name=given["name"], by_owner=by_owner)
-        obj.__dict__.update(made.__dict__)
-        place = place_of(request)
-        if is_new and place is not None:
-            address = invite(made.user, place.organization)
-            sent = f"at {address}, which works once" if address else "by an invitation that goes out by mail"
-            messages.info(request, f"{made.user.email} chooses a password {sent}.")
+        role, obj.role = obj.role, form.initial["role"]
+        members.change_role(obj, role, by_owner=may(request, Permission.OWN))
+        obj.role = role
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
         members.remove_member(obj, by_owner=may(request, Permission.OWN))
@@ -82,7 +66,10 @@ class MembershipAdmin(PagedAdmin):
                 self.delete_model(request, membership)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        context = {"demand_address": self.address("demand_view") if may(request, Permission.OWN) else ""}
+        context = {
+            "demand_address": self.address("demand_view") if may(request, Permission.OWN) else "",
+            "invitations": Invitation.objects.all() if may(request, Permission.ADMIN) else [],
+        }
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Members of an organization: added, given another role, removed. Needs the organization in scope.
+"""Members of an organization: joined, given another role, removed. Needs the organization in scope.
 
 An organization always keeps an owner, and only owners make or unmake owners. Who loses a role loses his sessions:
 what a browser has open must not outlive the right to see it.
@@ -17,32 +17,39 @@ from supportops.tenancy.roles import Role, permissions_of
 
 
 def add_member(email: str, role: Role | str, *, name: str = "", by_owner: bool) -> tuple[Membership, bool]:
-    """Make somebody a member; returns the membership and whether the user is new, without any password yet.
+    """Make somebody a member without asking him, as the operator does.
 
+    Returns the membership and whether the user is new, without any password yet.
     Raises ValidationError for a bad address or role, or somebody who is a member already, and PermissionDenied
     when an owner is made by somebody who is none.
     """
-    email = _checked_email(email)
-    role = _checked_role(role)
-    _refuse_to_non_owner(by_owner, role)
+    email = checked_email(email)
+    role = checked_role(role)
+    refuse_to_non_owner(by_owner, role)
     with transaction.atomic():
         user, is_new = User.objects.get_or_create_by_email(email, name=name)
-        refusal = ValidationError({"email": ValidationError("This person is a member already.", "not_unique")})
+        return join(user, role), is_new
+
+
+def join(user: User, role: Role) -> Membership:
+    """Make a user a member. Raises ValidationError for somebody who is one already."""
+    refusal = ValidationError({"email": ValidationError("This person is a member already.", "not_unique")})
+    with transaction.atomic():
         with unless_taken(refusal):
             membership: Membership = Membership.objects.create(user=user, role=role)
         record("member.added", membership, changes={"person": _person(user), "role": role.value})
-    return membership, is_new
+    return membership
 
 
 def change_role(membership: Membership, role: Role | str, *, by_owner: bool) -> Membership:
     """Give a member another role. Raises ValidationError for the last owner, PermissionDenied among owners."""
-    role = _checked_role(role)
+    role = checked_role(role)
     with transaction.atomic():
         membership = _locked(membership)
         before = Role(membership.role)
         if role == before:
             return membership
-        _refuse_to_non_owner(by_owner, before, role)
+        refuse_to_non_owner(by_owner, before, role)
         if before == Role.OWNER:
             _refuse_without_other_owner(membership)
         membership.role = role
@@ -62,7 +69,7 @@ def remove_member(membership: Membership, *, by_owner: bool) -> None:
     with transaction.atomic():
         membership = _locked(membership)
         role = Role(membership.role)
-        _refuse_to_non_owner(by_owner, role)
+        refuse_to_non_owner(by_owner, role)
         if role == Role.OWNER:
             _refuse_without_other_owner(membership)
         end_sessions(membership.user)
@@ -83,12 +90,14 @@ def _refuse_without_other_owner(membership: Membership) -> None:
         raise ValidationError("An organization needs an owner: make somebody else an owner first.", "last_owner")
 
 
-def _refuse_to_non_owner(by_owner: bool, *roles: Role) -> None:
+def refuse_to_non_owner(by_owner: bool, *roles: Role) -> None:
+    """Raise PermissionDenied when an owner is made or unmade by somebody who is none."""
     if Role.OWNER in roles and not by_owner:
         raise PermissionDenied("Only owners make or unmake owners.")
 
 
-def _checked_role(role: Role | str) -> Role:
+def checked_role(role: Role | str) -> Role:
+    """Return the role with this name. Raises ValidationError."""
     try:
         return Role(role)
     except ValueError:
@@ -97,7 +106,8 @@ def _checked_role(role: Role | str) -> Role:
         ) from None
 
 
-def _checked_email(email: str) -> str:
+def checked_email(email: str) -> str:
+    """Return an address in the form in which it is kept. Raises ValidationError."""
     email = email.strip().lower()
     try:
         validate_email(email)

@@ -11,6 +11,7 @@ from supportops import clock
 from supportops.fields import JsonBytesField
 from supportops.ids import new_id
 from supportops.tenancy.owned import OrganizationOwned
+from supportops.tenancy.roles import Role
 from supportops.vault.fields import SealedField
 
 
@@ -118,6 +119,34 @@ class RecoveryCode(models.Model):
 
     def __str__(self) -> str:
         return f"recovery code of {self.user_id}"
+
+
+class Invitation(OrganizationOwned):
+    """Somebody who was asked to become a member and has not answered yet. Gone once accepted or revoked.
+
+    The address in the mail holds a random key, of which `digest` is the SHA-256.
+    """
+
+    email = models.EmailField()
+    name = models.CharField(max_length=200, blank=True)
+    role = models.CharField(max_length=10, choices=[(role.value, role.value.title()) for role in Role])
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    invited_by = models.CharField(max_length=254, blank=True, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    expires_at = models.DateTimeField(editable=False)
+    # When the mail server took the mail; empty where none is sent, or where it could not be.
+    mailed_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["email"]
+        constraints = [models.UniqueConstraint(fields=["organization", "email"], name="one_invitation_per_address")]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_at <= clock.now()
 
 
 class ApiToken(OrganizationOwned):

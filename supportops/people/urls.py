@@ -2,8 +2,7 @@
 
 from django.urls import path
 
-from supportops.people import account_views, password_views, second_factor_views, sign_in_views
-from supportops.people.views import InvitationView
+from supportops.people import account_views, invitation_views, password_views, second_factor_views, sign_in_views
 
 urlpatterns = [
     path("admin/login/", sign_in_views.SignInView.as_view(), name="sign-in"),
@@ -15,5 +14,5 @@ urlpatterns = [
     path("admin/account/recovery-codes/", second_factor_views.RecoveryCodesView.as_view(), name="recovery-codes"),
     path("people/password/", password_views.ForgottenView.as_view(), name="password-reset"),
     path("people/password/<uidb64>/<token>/", password_views.ChooseView.as_view(), name="password-choose"),
-    path("people/invitation/<uidb64>/<token>/", InvitationView.as_view(), name="invitation"),
+    path("people/invitation/<str:key>/", invitation_views.InvitationView.as_view(), name="invitation"),
 ]

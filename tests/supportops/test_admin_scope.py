@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from integrations.models import IntegrationType, NotificationTarget, SandboxArrival, Script, ScriptGrant, StoredFile
 from rules.models import RecipientList, Variable
-from supportops.people.models import ApiToken
+from supportops.people.models import ApiToken, Invitation
 from supportops.tenancy.models import Environment, Membership
 from supportops.tenancy.owned import OrganizationOwned
 from supportops.tenancy.pages import PagedAdmin
@@ -61,6 +61,7 @@ def rows_of(history: History) -> list[Any]:
         entry = apps.get_model("audit", "AuditEntry").objects.first()
         kept = (
             Membership,
+            Invitation,
             ApiToken,
             Environment,
             StoredFile,

@@ -4,7 +4,6 @@ import json
 from io import StringIO
 
 import pytest
-from django.core import mail
 from django.core.management import CommandError, call_command
 from django.http import HttpResponse
 from django.test import Client
@@ -33,43 +32,6 @@ def membership_of(organization: Organization, user: User) -> Membership:
 def actions_of(organization: Organization) -> list[str]:
     with working_for(organization):
         return list(AuditEntry.objects.order_by("id").values_list("action", flat=True))
-
-
-def test_somebody_new_is_invited_by_mail(
-    world: World, django_capture_on_commit_callbacks: object, client: Client
-) -> None:
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
-        answer = browser(world.ada.owner).post(MEMBERS, {"email": "Cleo@Example.com", "role": "editor"})
-    assert answer.status_code == 201, answer.content
-    # Only the mail holds the address: who opens it first owns the account.
-    assert answer.json()["invitation"] is None
-    assert (answer.json()["email"], answer.json()["role"]) == ("cleo@example.com", "editor")
-    [message] = mail.outbox
-    assert message.to == ["cleo@example.com"]
-    page = client.get(message.body.split()[-1].replace("http://127.0.0.1:8000", ""), follow=True)
-    assert page.status_code == 200 and "Choose a password" in page.content.decode()
-    chosen = {"new_password1": "blue horses run far", "new_password2": "blue horses run far"}
-    assert client.post(page.redirect_chain[-1][0], chosen).status_code == 302
-    assert sign_in(client, "Cleo@example.com", "blue horses run far").status_code == 302
-    again = client.get(message.body.split()[-1].replace("http://127.0.0.1:8000", ""), follow=True)
-    assert "no longer works" in again.content.decode()
-    assert actions_of(world.ada.organization) == ["member.added", "password.changed", "signed_in"]
-
-
-def test_without_mail_the_answer_holds_the_invitation(world: World, settings: object) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"  # type: ignore[attr-defined]
-    answer = browser(world.ada.owner).post(MEMBERS, {"email": "cleo@example.com", "role": "editor"})
-    assert answer.json()["invitation"].startswith("http://127.0.0.1:8000/people/invitation/")
-
-
-def test_somebody_known_is_added_as_he_is(world: World) -> None:
-    answer = world.ada.api.post(MEMBERS, {"email": "bo@example.com", "role": "viewer"})
-    assert (answer.status_code, answer.json()["invitation"]) == (201, None)
-    assert mail.outbox == []
-    world.bo.owner.refresh_from_db()
-    assert world.bo.owner.check_password(builders.PASSWORD)
-    answer = world.ada.api.post(MEMBERS, {"email": "bo@example.com", "role": "viewer"})
-    assert (answer.status_code, answer.json()["errors"][0]["attr"]) == (400, "email")
 
 
 def test_only_owners_make_or_unmake_owners(world: World) -> None:
