@@ -6,13 +6,12 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from rules import exchange
 from rules.models import Rule
+from supportops.api.bodies import FileNegotiation, TextParser
 from supportops.api.errors import ApiProblem, ApiProblems
 from supportops.api.views import OrganizationAPIView
 from supportops.jobs import running
@@ -23,33 +22,6 @@ _QUERY = [
     OpenApiParameter("dry_run", bool, description="Answer at once with the plan; change nothing."),
     OpenApiParameter("disabled", bool, description="What is created or changed lands disabled."),
 ]
-
-
-class _Negotiation(BaseContentNegotiation):
-    """`?format=` means the file here, not the form of the answer."""
-
-    def select_parser(self, request: Any, parsers: Any) -> Any:
-        return parsers[0]
-
-    def select_renderer(self, request: Any, renderers: Any, format_suffix: Any = None) -> Any:
-        return renderers[0], renderers[0].media_type
-
-
-class TextParser(BaseParser):
-    """The body as text, whatever type it claims: YAML has several names."""
-
-    media_type = "*/*"
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        """Return the text. Raises ApiProblem for a body that is too large or no UTF-8."""
-        raw: bytes = stream.read(exchange.MOST_BYTES + 1)
-        if len(raw) > exchange.MOST_BYTES:
-            limit = exchange.MOST_BYTES // 1024 // 1024
-            raise ApiProblem(None, "too_large", f"The text is larger than {limit} MiB.", status=413)
-        try:
-            return raw.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise ApiProblem(None, "malformed", f"The text is not UTF-8 (byte {error.start}).") from None
 
 
 class ChangeSerializer(serializers.Serializer[Any]):
@@ -77,7 +49,7 @@ class ImportJobSerializer(serializers.Serializer[Any]):
 class RuleExportView(OrganizationAPIView):
     """The organization's rules as one file."""
 
-    content_negotiation_class = _Negotiation
+    content_negotiation_class = FileNegotiation
 
     @extend_schema(
         operation_id="rules_export",
@@ -107,7 +79,7 @@ class RuleImportView(OrganizationAPIView):
     """Takes rules in by their names; never executes or deletes anything."""
 
     parser_classes = (TextParser,)
-    content_negotiation_class = _Negotiation
+    content_negotiation_class = FileNegotiation
     permission_map: ClassVar[dict[str, Permission]] = {}
 
     @extend_schema(

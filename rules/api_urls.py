@@ -4,6 +4,7 @@ from rules.api import RuleViewSet, UnsavedBacktestView, UnsavedTrialView
 from rules.api_exchange import RuleExportView, RuleImportView
 from rules.api_recipients import RecipientListViewSet
 from rules.api_runs import RunViewSet
+from rules.api_tables import LookupTableViewSet, TableRowsViewSet
 from rules.api_templates import TemplatesView, TemplateView
 from rules.api_variables import VariableViewSet
 from supportops.api.routers import Router, address
@@ -12,6 +13,7 @@ router = Router()
 router.register("rules", RuleViewSet, basename="rule")
 router.register("runs", RunViewSet, basename="run")
 router.register("recipients", RecipientListViewSet, basename="recipients")
+router.register("lookup-tables", LookupTableViewSet, basename="lookup-table")
 router.register("variables", VariableViewSet, basename="variable")
 
 urlpatterns = [
@@ -21,5 +23,8 @@ urlpatterns = [
     address("rules/import", RuleImportView.as_view(), "rule-import"),
     address("rules/templates", TemplatesView.as_view(), "rule-templates"),
     address("rules/templates/<key>", TemplateView.as_view(), "rule-template"),
+    address(
+        "lookup-tables/<pk>/rows", TableRowsViewSet.as_view({"get": "retrieve", "put": "update"}), "lookup-table-rows"
+    ),
     *router.urls,
 ]

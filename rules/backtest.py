@@ -20,6 +20,7 @@ from rules import trial
 from rules.compiled import CompiledRule, CompiledStep, indexed
 from rules.context import meta_of
 from rules.index import RuleIndex
+from rules.lookup_tables import tables_at
 from rules.models import Event, EventContent, Verdict
 from rules.pacing import digests_of, let_through
 from rules.planning import facts_of, why_suppressed
@@ -53,6 +54,7 @@ class Backtest:
         accounts = {row.name: row.pk for row in Integration.objects.only("id", "name")}
         self._index = RuleIndex([indexed(rule, accounts)])
         self._platforms = types.platforms()
+        self._tables = tables_at(rule.condition_tables)
         given = so_far or {}
         self.counts = Counter(given.get("counts", {}))
         self.calls = Counter(given.get("calls", {}))
@@ -103,7 +105,8 @@ class Backtest:
         }
 
     def _outcome(self, event: Event, content: EventContent) -> str:
-        facts = facts_of(event.platform, stored_event(event, content), made_at(event.pk), meta_of(event))
+        stored = stored_event(event, content)
+        facts = facts_of(event.platform, stored, made_at(event.pk), meta_of(event), self._tables)
         found = self._index.match(event.platform, event.type, event.integration_id, event.environment or None, facts)
         if not found:
             return "not_matched"

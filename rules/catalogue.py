@@ -9,7 +9,7 @@ from integrations.base import BaseIntegration
 from integrations.models import Integration, Script
 from integrations.specs import ActionSpec
 from integrations.types import Platforms
-from rules.models import Rule, Variable
+from rules.models import LookupTable, Rule, Variable
 from supportops.tenancy.models import Environment
 
 
@@ -57,6 +57,10 @@ class Catalogue(Protocol):
     def variables(self) -> list[KnownVariable]:
         """Return the organization's variables."""
 
+    @property
+    def tables(self) -> frozenset[str]:
+        """Return the names of the organization's lookup tables."""
+
     def has_rule(self, reference: str) -> bool:
         """Return whether there is a rule of this name or id."""
 
@@ -98,6 +102,10 @@ class OrganizationCatalogue:
     @cached_property
     def variables(self) -> list[KnownVariable]:
         return [KnownVariable(row.name, row.is_secret, tuple(row.hosts)) for row in Variable.objects.all()]
+
+    @cached_property
+    def tables(self) -> frozenset[str]:
+        return frozenset(LookupTable.objects.values_list("name", flat=True))
 
     @cached_property
     def _rules(self) -> set[str]:

@@ -5,7 +5,7 @@ Pure but for the catalogue it is given. Whatever is handed in, problems come bac
 
 import difflib
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -26,6 +26,8 @@ from rules.document import RuleDocument, StepDocument
 from rules.expressions import ExpressionError, Roots, compile_condition, compile_template, has_expression
 from rules.flow import Graph, cycle_in
 from rules.inputs import fits
+from rules.named import NamedPath, below, paths_in
+from rules.nodes import paths_named
 from rules.problems import Problem
 from rules.rendering import check_hosts, check_scripts
 from rules.script_checks import check_script
@@ -186,6 +188,7 @@ class _Checker:
                 at = ".".join(("trigger.conditions", *map(str, problem.path)))
                 self._problem(at, "invalid_condition", problem.message)
             return
+        self._tables("trigger.conditions", paths_named(node))
         for doubt in doubts(node):
             self._warning(".".join(("trigger.conditions", *map(str, doubt.path))), "never_equal", doubt.message)
 
@@ -232,6 +235,8 @@ class _Checker:
         for path in _keys_with_expressions(step.given, ()):
             detail = "An expression cannot stand in a name, only in a value: names are taken as they are typed."
             self._problem(_place(at, step, path), "expression_in_key", detail)
+        if compiles == len(self.problems):
+            self._tables(at, paths_in(step.given, step.condition_text))
         if step.kind != "action":
             self._resting(at, step)
             return
@@ -284,6 +289,12 @@ class _Checker:
         if step.kind == "rule" and not has_expression(step.rule) and not self.catalogue.has_rule(step.rule or ""):
             detail = f"There is no rule '{step.rule}' yet: runs will fail here until there is one."
             self._warning(f"{at}.rule", "unknown_rule", detail)
+
+    def _tables(self, at: str, named: Collection[NamedPath]) -> None:
+        for name in sorted(below("vars", named) - self.catalogue.tables):
+            near = _near(name, sorted(self.catalogue.tables))
+            detail = f"There is no lookup table '{name}' yet{near}: it cannot be looked up until there is one."
+            self._warning(at, "unknown_table", detail)
 
     def _variables(self, at: str, step: StepDocument, spec: ActionSpec) -> None:
         known = self.catalogue.variables

@@ -27,7 +27,8 @@ from rules.expressions import Condition, compile_condition
 from rules.flow import Graph, in_sequence
 from rules.index import IndexedRule, RuleIndex
 from rules.models import RuleVersion
-from rules.nodes import Node
+from rules.named import below, paths_in
+from rules.nodes import Node, paths_named
 from rules.pacing import Digest, Throttle, parse_digest, parse_throttle
 from rules.retry import RetryPolicy
 from supportops.tenancy.scope import current_organization_id
@@ -53,6 +54,8 @@ class CompiledStep:
     kind: str = "action"
     # Whether they look at `recipients`.
     names_recipients: bool = False
+    # The lookup tables that they name.
+    tables: frozenset[str] = frozenset()
     # Where it waits for a worker.
     queue: str = "work"
     # Which variables its condition and parameters name; None: it does not look at `env`.
@@ -77,6 +80,13 @@ class CompiledRule:
     graph: Graph
     # What tells the rule's runs apart where its `concurrency` orders them; None: nothing does.
     concurrency_key: Condition | None = None
+    # The lookup tables that its conditions name.
+    condition_tables: frozenset[str] = frozenset()
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """Return the lookup tables that it names anywhere."""
+        return self.condition_tables.union(*(step.tables for step in self.steps))
 
     @cached_property
     def _by_name(self) -> dict[str, CompiledStep]:
@@ -123,6 +133,9 @@ class OrganizationRules:
                 self.rules[row.rule_id] = _remembered(row)
             except Exception:  # one that a changed connector no longer fits fails alone
                 log.exception("rule.not_compiled", rule=str(row.rule_id), version=row.number)
+        self.condition_tables: frozenset[str] = frozenset().union(
+            *(rule.condition_tables for rule in self.rules.values())
+        )
         # The same by what the index calls them.
         self.by_key: dict[Hashable, CompiledRule] = {key: rule for key, rule in self.rules.items()}  # noqa: C416
         integrations = {row.name: row.pk for row in Integration.objects.only("id", "name")}
@@ -191,20 +204,23 @@ def compile_rule(rule_id: uuid.UUID, version_id: uuid.UUID, typed: dict[str, Any
             strict=step.strict,
             queue=_queue(step.platform or "", step.action or ""),
             names_recipients=recipients.are_named_in(step.given, step.condition_text),
+            tables=below("vars", paths_in(step.given, step.condition_text)),
             kind=step.kind,
             variables=variables.named_in(step.given, step.condition_text),
             sent_variables=variables.named_in(step.given) or frozenset(),
         )
         for name, step in document.named_steps()
     )
+    node = _conditions(document)
     return CompiledRule(
         rule_id=rule_id,
         version_id=version_id,
         document=document,
-        node=_conditions(document),
+        node=node,
         steps=steps,
         graph=document.graph(),
         concurrency_key=compile_condition(document.concurrency.key) if document.concurrency.key else None,
+        condition_tables=below("vars", paths_named(node)),
     )
 
 

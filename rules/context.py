@@ -21,6 +21,7 @@ def roots_for(
     steps: Mapping[str, Mapping[str, Any]],
     env: Mapping[str, Any] | None = None,
     recipients: Mapping[str, Any] | None = None,
+    tables: Mapping[str, Any] | None = None,
     integration: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the values of every root for one step of `run`."""
@@ -31,7 +32,7 @@ def roots_for(
         "inputs": dict(inputs),
         "steps": dict(steps),
         "env": dict(env or {}),
-        "vars": {},
+        "vars": dict(tables or {}),
         "recipients": dict(recipients or {}),
         "run": {
             "id": str(run.pk),

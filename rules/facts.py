@@ -109,9 +109,10 @@ class Facts:
     * `changed`: {field of the main object: (before, after)}; None: it is not known what changed
     * `now`: the time that `before: now`, `after: now` and `within` refer to
     * `meta`: type, external_id, occurred_at, platform, late: what expressions find under that name
+    * `tables`: lookup tables by name: what expressions find as `vars`
     """
 
-    __slots__ = ("_context", "_now", "changed", "meta", "payload", "subject", "values")
+    __slots__ = ("_context", "_now", "changed", "meta", "payload", "subject", "tables", "values")
 
     def __init__(
         self,
@@ -120,8 +121,10 @@ class Facts:
         changed: Mapping[str, Sequence[Any]] | None = None,
         now: datetime | None = None,
         meta: Mapping[str, Any] | None = None,
+        tables: Mapping[str, Any] | None = None,
     ) -> None:
         self.payload, self.subject, self.changed, self._now, self.meta = payload, subject, changed, now, meta
+        self.tables = tables or {}
         self._context: dict[str, Any] | None = None
         self.values = _Values(payload, subject)
 
@@ -134,10 +137,10 @@ class Facts:
 
     @property
     def context(self) -> dict[str, Any]:
-        """What expressions are evaluated over: `event`, its objects by their names, `meta` and `now`."""
+        """What expressions are evaluated over: `event`, its objects by their names, `meta`, `vars` and `now`."""
         if self._context is None:
             roots = {"event": self.payload, "meta": dict(self.meta or {}), "now": self.now.isoformat()}
-            self._context = self.payload | roots
+            self._context = self.payload | roots | {"vars": self.tables}
         return self._context
 
     def change_of(self, field: str) -> Change | None:

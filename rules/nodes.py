@@ -211,6 +211,11 @@ class Not(Node):
         return not decision if isinstance(decision, bool) else decision
 
 
+def paths_named(node: Node) -> set[tuple[str | int, ...]]:
+    """Return the paths into the data that the expressions below a node name, root first."""
+    return set().union(*(leaf.ready.expression.node.paths() for leaf in node.leaves() if leaf.operator == EXPRESSION))
+
+
 def all_of(decisions: list[Decision]) -> Decision:
     """Return Kleene's "and": one False decides, then one that cannot be told."""
     if any(decision is False for decision in decisions):

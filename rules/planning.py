@@ -16,6 +16,7 @@ from rules import acts, admission, sequence, wake
 from rules.compiled import CompiledRule, OrganizationRules, rules_of_organization
 from rules.conditions import Facts
 from rules.context import meta_of
+from rules.lookup_tables import tables_at
 from rules.material import Takings
 from rules.models import (
     Event,
@@ -135,6 +136,7 @@ class _Rows:
             takings.organization = organization
         self.now = clock.now()
         self._objects = Objects(incoming, self.now)
+        self._tables = tables_at(rules.condition_tables, rules.version)
         self.events: list[Event] = []
         self.contents: list[Row] = []
         self.grown: list[Row] = []
@@ -156,7 +158,7 @@ class _Rows:
         return planned
 
     def _match(self, item: Incoming, event_row: Event, verdicts: Mapping[uuid.UUID, str]) -> Planned:
-        facts = facts_of(item.platform, item.event, self.now, meta_of(event_row))
+        facts = facts_of(item.platform, item.event, self.now, meta_of(event_row), self._tables)
         matches = self._rules.index.match(
             item.platform, item.event.type, item.integration_id, item.environment or None, facts
         )
@@ -304,10 +306,16 @@ class _Rows:
             wake.perform()
 
 
-def facts_of(platform: str, event: specs.Event, now: datetime, meta: Mapping[str, Any] | None = None) -> Facts:
+def facts_of(
+    platform: str,
+    event: specs.Event,
+    now: datetime,
+    meta: Mapping[str, Any] | None = None,
+    tables: Mapping[str, Any] | None = None,
+) -> Facts:
     """Return what conditions are asked about, the same for matching, trial and explanation."""
     spec = registry.get(platform).event_spec(event.type)
-    return Facts(event.payload, spec.subject if spec else "", event.changed, now, meta)
+    return Facts(event.payload, spec.subject if spec else "", event.changed, now, meta, tables)
 
 
 def steps_of(run: Run, rule: CompiledRule, now: datetime) -> list[Step]:

@@ -32,6 +32,7 @@ from rules.compiled import CompiledRule, CompiledStep, compiled_version
 from rules.context import roots_for
 from rules.decisions import AwaitsCredentials, Cancelled, Decision, Failed, NotConfigured, PutBack, Skipped, Throttled
 from rules.expressions import ExpressionError
+from rules.lookup_tables import tables_at
 from rules.material import Material, Takings, material_at_hand, read_material
 from rules.models import Step, StepStatus
 from rules.models.history import RUN_ENDED
@@ -260,7 +261,7 @@ class _Batch:
 
     # --- the parts, in order ----------------------------------------------------------------------------------
     def _roots(self, step: Step, rule: CompiledRule) -> dict[str, Any]:
-        names_recipients = rule.step(step.name).names_recipients
+        compiled = rule.step(step.name)
         event, at_hand = step.run.event, self._material
         return roots_for(
             step.run,
@@ -275,7 +276,8 @@ class _Batch:
             subjects=rule.subjects(event.platform, event.type) if event else (),
             inputs=at_hand.inputs.get(step.run_id, {}),
             steps=at_hand.earlier.get(step.run_id, {}),
-            recipients=self._recipients.root(step.run.environment) if names_recipients else None,
+            recipients=self._recipients.root(step.run.environment) if compiled.names_recipients else None,
+            tables=tables_at(compiled.tables, at_hand.organization.rules_version),
         )
 
     def _env(self, step: Step, compiled: CompiledStep) -> tuple[dict[str, Any], list[Secret]]:

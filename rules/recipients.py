@@ -13,9 +13,8 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from audit.recording import record
-from rules.expressions import compile_condition, compile_template, has_expression
 from rules.models import RecipientList
-from rules.variables import texts_in
+from rules.named import paths_in
 from supportops import clock
 from supportops.tenancy.models import Environment
 from supportops.tenancy.names import unless_taken
@@ -52,10 +51,7 @@ def shape_of(people: Sequence[Mapping[str, str]]) -> dict[str, list[Any]]:
 
 def are_named_in(parameters: Any, condition: str | None = None) -> bool:
     """Return whether expressions look at `recipients`."""
-    roots = [compile_template(text).roots_used() for text in texts_in(parameters) if has_expression(text)]
-    if condition is not None:
-        roots.append({str(path[0]) for path in compile_condition(condition).expression.node.paths()})
-    return any("recipients" in names for names in roots)
+    return any(path[0] == "recipients" for path in paths_in(parameters, condition))
 
 
 def create_list(*, name: str, people: Sequence[Mapping[str, Any]], environment: str | None = None) -> RecipientList:

@@ -17,6 +17,7 @@ from rules.conditions import Facts, evaluate
 from rules.digests import as_item, roots_of
 from rules.expressions import ExpressionError
 from rules.kinds import MODELS
+from rules.lookup_tables import tables_at
 from rules.pacing import key_of
 from rules.planning import facts_of
 from rules.recipients import Recipients
@@ -126,7 +127,8 @@ def explain(
     missed = [line for line in listens if not line["passed"]]
     if missed:
         return "not_matched", missed
-    facts = facts_of(platform, event, now or clock.now(), _meta(event, platform) if meta is None else meta)
+    tables = tables_at(rule.condition_tables)
+    facts = facts_of(platform, event, now or clock.now(), _meta(event, platform) if meta is None else meta, tables)
     verdict = evaluate(rule.node, facts)
     return verdict.outcome, [leaf.as_dict() for leaf in verdict.explanation]
 
@@ -214,7 +216,7 @@ def _roots(
         # No earlier step has run in a trial.
         "steps": {step.name: dict(nothing) for step in rule.steps},
         "env": _env(rule),
-        "vars": {},
+        "vars": tables_at(rule.tables),
         "recipients": _recipients(rule),
         "run": {"environment": _environment(rule) or event.environment},
         "rule": {"id": str(rule.rule_id), "name": rule_name},

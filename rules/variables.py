@@ -4,7 +4,7 @@ The one of the run's environment comes before the one without. A secret is opene
 only when its request goes to one of the secret's hosts.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,8 +14,8 @@ from django.db import IntegrityError, transaction
 
 from audit.recording import record
 from integrations.bindings import may_go_to, origin_of
-from rules.expressions import compile_condition, compile_template, has_expression
 from rules.models import Variable
+from rules.named import below, paths_in
 from rules.problems import Problem, Refused
 from supportops import clock
 from supportops.redaction import MASK, SHORTEST
@@ -76,27 +76,8 @@ def named_in(parameters: Any, condition: str | None = None) -> frozenset[str] | 
 
     None where nothing looks at `env`. What is found otherwise (``env[inputs.x]``, ``env.?X``) is never a secret.
     """
-    paths: set[tuple[str | int, ...]] = set()
-    for text in texts_in(parameters):
-        if has_expression(text):
-            paths |= compile_template(text).paths_used()
-    if condition is not None:
-        paths |= compile_condition(condition).expression.node.paths()
-    if not any(path[0] == "env" for path in paths):
-        return None
-    return frozenset(str(path[1]) for path in paths if path[0] == "env" and len(path) > 1)
-
-
-def texts_in(value: Any) -> Iterable[str]:
-    """Yield every text in a JSON value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from texts_in(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from texts_in(item)
+    paths = paths_in(parameters, condition)
+    return below("env", paths) if any(path[0] == "env" for path in paths) else None
 
 
 # --- what people do with them -------------------------------------------------------------------------------------

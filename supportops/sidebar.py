@@ -72,6 +72,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Integration types", "extension", "admin:integrations_integrationtype_changelist"),
             ("Environments", "layers", "admin:tenancy_environment_changelist"),
             ("Recipients", "contact_mail", "admin:rules_recipientlist_changelist"),
+            ("Lookup tables", "table", "admin:rules_lookuptable_changelist"),
             ("Variables", "data_object", "admin:rules_variable_changelist"),
             ("Files", "attach_file", "admin:integrations_storedfile_changelist"),
             ("Scripts", "terminal", "admin:integrations_script_changelist"),

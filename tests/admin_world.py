@@ -6,7 +6,7 @@ from typing import Any
 
 from integrations import files, lifecycle, notifications, script_grants, scripts, type_lifecycle
 from integrations.models import Endpoint, Integration, SandboxArrival
-from rules import authoring, recipients, variables
+from rules import authoring, lookup_tables, recipients, variables
 from rules.models import (
     Attempt,
     AttemptStatus,
@@ -88,6 +88,7 @@ def make_history(tenant: Tenant) -> History:
         scripts.create_script(name=f"{mark}.sh", language="shell", text=f"echo {mark}")
         script_grants.grant_scripts()
         type_lifecycle.create({"name": f"{mark} CRM", "key": "crm", "base_url": "https://crm.example.com"})
+        lookup_tables.create_table(name="teams", description=mark, rows={"billing": f"#{mark}"})
         variables.create(variables.Wish("REGION", f"{mark}-region"))
         variables.create(variables.Wish("KEY", f"{mark}-canary-3", is_secret=True, hosts=("api.example.com",)))
         assert endpoint is not None and secret.text is not None

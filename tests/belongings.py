@@ -39,6 +39,7 @@ class Belongings:
     notification: str
     recipients: str
     variable: str
+    lookup_table: str
 
 
 def make_belongings(tenant: Tenant, platform: FakePlatform) -> Belongings:
@@ -107,6 +108,9 @@ def make_belongings(tenant: Tenant, platform: FakePlatform) -> Belongings:
             "id"
         ],
         variable=created(api, "/api/variables/", {"name": "REGION", "value": f"{slug}-region"})["id"],
+        lookup_table=created(api, "/api/lookup-tables/", {"name": "teams", "rows": {"billing": f"#{slug}-billing"}})[
+            "id"
+        ],
     )
 
 

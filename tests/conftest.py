@@ -23,7 +23,7 @@ def _nothing_kept() -> Iterator[None]:
     yield
     from audit import recording
     from integrations import limits, tokens, types
-    from rules import compiled, workers
+    from rules import compiled, lookup_tables, workers
     from supportops.api import throttling
     from supportops.vault import keyring
 
@@ -34,6 +34,7 @@ def _nothing_kept() -> Iterator[None]:
     types.forget()
     recording.forget_people()
     compiled.forget()
+    lookup_tables.forget()
     # The heartbeat of whoever worked in this test ends with it.
     workers.resign()
 

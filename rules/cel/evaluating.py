@@ -107,6 +107,12 @@ class Path:
         if self.root == "env" and not self.is_local and index == 0:
             message = f"There is no variable '{self.parts[0]}' here. Make it, or write env.?{self.parts[0]}.orValue(…)."
             return Fault(message, self.start, code="unknown_variable", is_missing=True)
+        if self.root == "vars" and not self.is_local and index == 0:
+            message = f"There is no lookup table '{self.parts[0]}' here. Make it, or correct the name."
+            return Fault(message, self.start, code="unknown_table", is_missing=True)
+        if self.root == "vars" and not self.is_local and index == 1:
+            message = f"The lookup table '{self.parts[0]}' has no row '{str(self.parts[1])[:80]}'."
+            return Fault(message, self.start, code="missing", is_missing=True)
         missing = Path(self.root, self.parts[: index + 1], 0).text if index >= 0 else self.root
         what = "item" if self.parts and isinstance(self.parts[max(0, index)], int) else "field"
         reason = f": '{parent}' has no such {what}" if index >= 0 else ""
@@ -129,6 +135,35 @@ class Has:
                 return False
             raise
         return True
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A row of a lookup table whose key is worked out: `vars.teams[ticket.type]`.
+
+    Only the row goes to the library, never the table. `is_optional`: the value is ``{"row": ...}``, empty where there
+    is no such row, of which the library makes an optional.
+    """
+
+    path: Path
+    key: "Node"
+    start: int
+    is_optional: bool = False
+    kind: VariableType = "any"
+
+    def value(self, scope: Scope) -> Any:
+        """Return the row. Raises Fault where there is none, and for a key that is neither text nor number."""
+        table = self.path.value(scope)
+        key = self.key.value(scope)
+        if isinstance(key, bool) or not isinstance(key, str | int):
+            if self.is_optional and key is None:
+                return {}
+            raise Fault("The key of a lookup table is a text or a whole number.", self.start, is_missing=key is None)
+        # The keys are texts: 5 finds "5".
+        found = Path("vars", (*self.path.parts, str(key)), self.start)
+        if not self.is_optional:
+            return found.value(scope)
+        return {"row": table[str(key)]} if isinstance(table, Mapping) and str(key) in table else {}
 
 
 @dataclass(frozen=True)
@@ -193,7 +228,7 @@ class Loop:
         return value
 
 
-Slot = Path | Has | Call | Loop
+Slot = Path | Has | TableRow | Call | Loop
 
 
 @dataclass
@@ -201,7 +236,7 @@ class Node:
     """An expression: pieces of text for the library, slots between them. Compile once, evaluate from any thread."""
 
     pieces: tuple[tuple[str, int] | Slot, ...]
-    slots: dict[str, Slot] = field(default_factory=dict)
+    slots: dict[str, Slot] = field(default_factory=dict, repr=False)
     compiled: Compiled | None = None
     # (offset in the library's text, offset in ours), ascending.
     _origin: list[tuple[int, int]] = field(default_factory=list)
@@ -272,7 +307,7 @@ class Node:
         for slot in self.slots.values():
             if isinstance(slot, Path) and not slot.is_local:
                 found.add(slot.root)
-            elif isinstance(slot, Has):
+            elif isinstance(slot, Has | TableRow):
                 found.add(slot.path.root)
             for node in _nodes_of(slot):
                 found |= node.roots()
@@ -282,7 +317,7 @@ class Node:
         """Return every path into the data that this expression names, root first."""
         found: set[tuple[str | int, ...]] = set()
         for slot in self.slots.values():
-            path = slot.path if isinstance(slot, Has) else slot
+            path = slot.path if isinstance(slot, Has | TableRow) else slot
             if isinstance(path, Path) and not path.is_local:
                 found.add((path.root, *path.parts))
             for node in _nodes_of(slot):
@@ -346,11 +381,14 @@ class Node:
 
 
 def _is_null(fault: Fault, scope: Scope) -> bool:
-    """Whether what is missing counts as null. A variable never does: it was forgotten, not left out by a platform."""
-    return fault.is_missing and scope.is_soft and fault.code != "unknown_variable"
+    """Whether what is missing counts as null. Variables and tables never do: they were forgotten, not left out by a
+    platform."""
+    return fault.is_missing and scope.is_soft and fault.code not in ("unknown_variable", "unknown_table")
 
 
 def _nodes_of(piece: object) -> "tuple[Node, ...]":
+    if isinstance(piece, TableRow):
+        return (piece.key,)
     if isinstance(piece, Call):
         return piece.arguments
     if isinstance(piece, Loop):

@@ -4,11 +4,12 @@ Paths into the data (`ticket.requester.name`, `steps.get-runbook.output`), `has(
 loops that use those become slots; the rest is handed to the library with the slots' names in their places.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rules.cel.errors import Fault
-from rules.cel.evaluating import Call, Has, Loop, Node, Path, Slot
+from rules.cel.evaluating import Call, Has, Loop, Node, Path, Slot, TableRow
 from rules.cel.functions import FUNCTIONS
 from rules.cel.roots import Roots
 from rules.cel.tokens import Token, literal, tokens_of
@@ -146,6 +147,8 @@ class _Parser:
             return [Variable(token.text, token.start)]
         if token.text in self.in_python:
             return [self.path(token)]
+        if token.text == "vars":
+            return self.table(self.path(token))
         if token.text in _LITERALS or (token.text in _TYPES and following != "."):
             return [Text(token.text, token.start)]
         if token.text in _NAMESPACES and following == ".":
@@ -168,7 +171,8 @@ class _Parser:
                 index = literal(following)
                 if index is None:
                     break
-                parts.append(index)
+                # A table's keys are texts: 5 finds "5".
+                parts.append(str(index) if root.text == "vars" and len(parts) == 1 else index)
                 offsets.append(following.start)
                 self.at += 3
             else:
@@ -177,6 +181,27 @@ class _Parser:
             return Path(root.text, tuple(parts), root.start, is_local=True)
         kind = self.roots.check_path(root.text, tuple(parts), root.start, tuple(offsets))
         return Path(root.text, tuple(parts), root.start, kind=kind)
+
+    def table(self, path: Path) -> list[Piece]:
+        """Read the key behind a lookup table, where it is worked out or the row is optional."""
+        mark, following = self.peek(), self.token(1)
+        if len(path.parts) != 1 or path.is_local:
+            return [path]
+        if mark == ".?" and following is not None and following.kind in ("name", "quoted") and self.peek(2) != "(":
+            self.at += 2
+            key: list[Piece] = [Text(json.dumps(following.text.strip("`")), following.start)]
+            return self.row(path, key, following.start, is_optional=True)
+        if mark not in ("[", "[?"):
+            return [path]
+        bracket = self.bracket()
+        if any(isinstance(piece, Variable) for piece in bracket):
+            # Only the library knows what the variable of its loop is: it gets the whole table.
+            return [path, *bracket]
+        return self.row(path, bracket[1:-1], bracket[0].start, is_optional=mark == "[?")
+
+    def row(self, path: Path, key: list[Piece], start: int, *, is_optional: bool) -> list[Piece]:
+        slot = TableRow(path, self.draft(key), start, is_optional)
+        return [slot, Text(".?row", start)] if is_optional else [slot]
 
     def has(self, name: Token) -> list[Piece]:
         start = self.at

@@ -62,6 +62,8 @@ class Roots:
         """Return the type of what a path leads to. Raises Fault for a name that cannot be there."""
         if root not in self:
             raise Fault(self._unknown_root(root), start, code="unknown_name")
+        if root == "vars" and not parts and not self.is_open:
+            raise Fault('Name the lookup table: vars.teams["billing"].', start, code="unknown_name")
         if not parts or self.is_open:
             return "time" if root == "now" and not parts else "any"
         first = str(parts[0])

@@ -17,7 +17,7 @@ from rules.models.history import (
     VerdictOutcome,
     Worker,
 )
-from rules.models.keeping import RecipientList, Variable
+from rules.models.keeping import LookupTable, RecipientList, Variable
 from rules.models.pacing import DigestItem, DigestWindow, ThrottlePlace
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "DigestWindow",
     "Event",
     "EventContent",
+    "LookupTable",
     "RecipientList",
     "Rule",
     "RuleSchedule",

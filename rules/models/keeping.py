@@ -45,6 +45,27 @@ class Variable(OrganizationOwned):
         return self.name
 
 
+class LookupTable(OrganizationOwned):
+    """Rows that rules look values up in: ``vars.NAME["key"]``."""
+
+    name = models.CharField(max_length=63, validators=[_NAME])
+    description = models.CharField(max_length=500, blank=True)
+    # {key: value}, any JSON value but null.
+    rows = JsonBytesField(default=dict)
+    # Of `rows`, for lists that do not read them: how many, and how many bytes of JSON.
+    row_count = models.PositiveIntegerField(default=0, editable=False)
+    size = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    updated_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["organization", "name"], name="one_lookup_table_per_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class RecipientList(OrganizationOwned):
     """People whom rules write to, as ``recipients.NAME``: for one environment or for all."""
 

@@ -32,6 +32,7 @@ class AllConnected:
     ]
     environments = ["dev", "staging", "prod"]
     variables: list[KnownVariable] = []
+    tables = frozenset({"teams"})
 
     scripts = KnownScripts(names=frozenset({"analyze.py"}))
 

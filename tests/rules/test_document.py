@@ -76,6 +76,8 @@ class World:
 
     scripts = KnownScripts()
 
+    tables = frozenset({"teams"})
+
     def has_rule(self, reference: str) -> bool:
         return reference == "Known"
 

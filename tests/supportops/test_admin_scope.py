@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.urls import reverse
 
 from integrations.models import IntegrationType, NotificationTarget, SandboxArrival, Script, ScriptGrant, StoredFile
-from rules.models import RecipientList, Variable
+from rules.models import LookupTable, RecipientList, Variable
 from supportops.people.models import ApiToken, Invitation
 from supportops.tenancy.models import Environment, Membership
 from supportops.tenancy.owned import OrganizationOwned
@@ -67,6 +67,7 @@ def rows_of(history: History) -> list[Any]:
             StoredFile,
             Script,
             NotificationTarget,
+            LookupTable,
             RecipientList,
             Variable,
             IntegrationType,

@@ -40,6 +40,7 @@ OBJECTS = {
     "/api/notifications/{pk}": "notification",
     "/api/recipients/{pk}": "recipients",
     "/api/variables/{pk}": "variable",
+    "/api/lookup-tables/{pk}": "lookup_table",
 }
 # Everybody's: the catalogue, where platforms send to (a signature decides), one-time addresses of people.
 SHARED = (
@@ -74,6 +75,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "to": ["a@b.example"],
         "events": ["integration.broken"],
     },
+    "PATCH /api/lookup-tables/{pk}/": {"description": "Bo's now"},
+    "PUT /api/lookup-tables/{pk}/rows/": {"billing": "Bo's now"},
     "PATCH /api/variables/{pk}/": {"value": "Bo's now"},
     "PATCH /api/scripts/{pk}/": {"text": "Bo's now"},
     "PATCH /api/integration-types/{pk}/": {"name": "Bo's now"},
@@ -96,6 +99,7 @@ LISTED = {
     "/api/notifications/": "notification",
     "/api/recipients/": "recipients",
     "/api/variables/": "variable",
+    "/api/lookup-tables/": "lookup_table",
 }
 FILTERS = [
     ("/api/deliveries/", "integration", "helpdesk"),
