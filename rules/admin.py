@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from integrations import usage
-from rules import authoring, interventions, recipient_admin, run_admin, table_admin, variable_admin
+from rules import authoring, calendar_admin, interventions, recipient_admin, run_admin, table_admin, variable_admin
 from rules.builder_admin import PAGES as BUILDER_PAGES
 from rules.builder_admin import BuilderPages
 from rules.catalogue import OrganizationCatalogue
@@ -37,7 +37,7 @@ from supportops.tenancy.pages import Page
 from supportops.tenancy.roles import Permission
 from supportops.tenancy.templatetags.admin_parts import badge
 
-__all__ = ["RuleAdmin", "recipient_admin", "run_admin", "table_admin", "variable_admin"]
+__all__ = ["RuleAdmin", "calendar_admin", "recipient_admin", "run_admin", "table_admin", "variable_admin"]
 
 _FORM = "admin/rules/rule/form.html"
 # How many versions one page compares; older ones are in the API.

@@ -1,6 +1,7 @@
 """The API's addresses for rules and runs, relative to /api/."""
 
 from rules.api import RuleViewSet, UnsavedBacktestView, UnsavedTrialView
+from rules.api_calendars import CalendarViewSet
 from rules.api_exchange import RuleExportView, RuleImportView
 from rules.api_recipients import RecipientListViewSet
 from rules.api_runs import RunViewSet
@@ -12,6 +13,7 @@ from supportops.api.routers import Router, address
 router = Router()
 router.register("rules", RuleViewSet, basename="rule")
 router.register("runs", RunViewSet, basename="run")
+router.register("calendars", CalendarViewSet, basename="calendar")
 router.register("recipients", RecipientListViewSet, basename="recipients")
 router.register("lookup-tables", LookupTableViewSet, basename="lookup-table")
 router.register("variables", VariableViewSet, basename="variable")

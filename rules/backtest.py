@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 from integrations import types
 from integrations.models import Integration
 from rules import trial
+from rules.calendars import Calendars
 from rules.compiled import CompiledRule, CompiledStep, indexed
 from rules.context import meta_of
 from rules.index import RuleIndex
@@ -55,6 +56,7 @@ class Backtest:
         self._index = RuleIndex([indexed(rule, accounts)])
         self._platforms = types.platforms()
         self._tables = tables_at(rule.condition_tables)
+        self._calendars = Calendars()
         given = so_far or {}
         self.counts = Counter(given.get("counts", {}))
         self.calls = Counter(given.get("calls", {}))
@@ -106,7 +108,7 @@ class Backtest:
 
     def _outcome(self, event: Event, content: EventContent) -> str:
         stored = stored_event(event, content)
-        facts = facts_of(event.platform, stored, made_at(event.pk), meta_of(event), self._tables)
+        facts = facts_of(event.platform, stored, made_at(event.pk), meta_of(event), self._tables, self._calendars)
         found = self._index.match(event.platform, event.type, event.integration_id, event.environment or None, facts)
         if not found:
             return "not_matched"

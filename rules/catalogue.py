@@ -9,6 +9,7 @@ from integrations.base import BaseIntegration
 from integrations.models import Integration, Script
 from integrations.specs import ActionSpec
 from integrations.types import Platforms
+from rules.calendars import Calendars
 from rules.models import LookupTable, Rule, Variable
 from supportops.tenancy.models import Environment
 
@@ -61,6 +62,10 @@ class Catalogue(Protocol):
     def tables(self) -> frozenset[str]:
         """Return the names of the organization's lookup tables."""
 
+    @property
+    def calendars(self) -> list[str]:
+        """Return the names of the organization's calendars; `default` where one is marked so."""
+
     def has_rule(self, reference: str) -> bool:
         """Return whether there is a rule of this name or id."""
 
@@ -106,6 +111,10 @@ class OrganizationCatalogue:
     @cached_property
     def tables(self) -> frozenset[str]:
         return frozenset(LookupTable.objects.values_list("name", flat=True))
+
+    @cached_property
+    def calendars(self) -> list[str]:
+        return Calendars().names
 
     @cached_property
     def _rules(self) -> set[str]:

@@ -5,7 +5,7 @@ Pure but for the catalogue it is given. Whatever is handed in, problems come bac
 
 import difflib
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -17,6 +17,8 @@ from integrations.errors import IntegrationError
 from integrations.parameters import sentence
 from integrations.specs import ActionSpec, EventSpec
 from rules import kinds
+from rules.business_time import DEFAULT
+from rules.calendar_uses import calendars_named
 from rules.catalogue import Catalogue
 from rules.check_pace import check_pace
 from rules.check_variables import check_variables
@@ -189,6 +191,7 @@ class _Checker:
                 self._problem(at, "invalid_condition", problem.message)
             return
         self._tables("trigger.conditions", paths_named(node))
+        self._calendar("trigger.conditions", calendars_named({"trigger": {"conditions": node.canonical()}}))
         for doubt in doubts(node):
             self._warning(".".join(("trigger.conditions", *map(str, doubt.path))), "never_equal", doubt.message)
 
@@ -286,6 +289,8 @@ class _Checker:
                 if problem is not None:
                     path = tuple(part for part in problem.attr.split(".") if part)
                     self.problems.append(replace(problem, attr=_place(at, step, path)))
+        if step.kind == "wait":
+            self._calendar(f"{at}.wait.calendar", calendars_named({"steps": [{"wait": step.wait}]}))
         if step.kind == "rule" and not has_expression(step.rule) and not self.catalogue.has_rule(step.rule or ""):
             detail = f"There is no rule '{step.rule}' yet: runs will fail here until there is one."
             self._warning(f"{at}.rule", "unknown_rule", detail)
@@ -366,6 +371,15 @@ class _Checker:
                     self.problems.append(problem)
 
     # --- small parts ------------------------------------------------------------------------------------------
+    def _calendar(self, at: str, names: Iterable[str]) -> None:
+        """Warn of calendars that there are not: they may come later."""
+        for name in sorted(set(names) - set(self.catalogue.calendars)):
+            what = "no default calendar" if name == DEFAULT else f"no calendar '{name}'"
+            near = _near(name, self.catalogue.calendars)
+            self._warning(
+                at, "unknown_calendar", f"There is {what} yet{near}: until there is one, this cannot be told."
+            )
+
     def _expression(self, at: str, compile_it: Any) -> None:
         try:
             compile_it()
@@ -508,7 +522,7 @@ def _parameter_problem(at: str, item: Any, parameters: Any, model: type[BaseMode
     where = ".".join((at, *map(str, path)))
     if item["type"] == "extra_forbidden":
         name = str(path[-1])
-        known = list(model.model_fields)
+        known = [given.alias or field for field, given in model.model_fields.items()]
         detail = f"There is no parameter '{name}'{_near(name, known)}. Parameters: {', '.join(known)}."
         return Problem(where, "unknown_parameter", detail)
     if item["type"] == "missing":

@@ -20,6 +20,7 @@ from integrations import registry
 from integrations.models import Integration
 from integrations.specs import EventSpec
 from rules import recipients, variables
+from rules.calendars import Calendars
 from rules.checking import schema_of, subject_of
 from rules.conditions import compile_conditions
 from rules.document import RuleDocument, StepDocument
@@ -138,6 +139,8 @@ class OrganizationRules:
         )
         # The same by what the index calls them.
         self.by_key: dict[Hashable, CompiledRule] = {key: rule for key, rule in self.rules.items()}  # noqa: C416
+        # Read when a condition first asks for one; a change of a calendar moves the organization's version number.
+        self.calendars = Calendars()
         integrations = {row.name: row.pk for row in Integration.objects.only("id", "name")}
         self.index = RuleIndex(indexed(rule, integrations) for rule in self.rules.values() if rule.document.listens)
 

@@ -19,7 +19,7 @@ from rules.expressions import ExpressionError, compile_condition
 from rules.facts import Facts, field_problem
 from rules.nodes import EXPRESSION, All, AnyOf, Explanation, Expression, Leaf, Node, Not, Path
 from rules.operands import BadValue, as_number, plain
-from rules.operators import ALSO_KNOWN_AS, NOT_YET, OPERATORS
+from rules.operators import ALSO_KNOWN_AS, OPERATORS
 from rules.schema_types import says_number
 
 __all__ = [
@@ -254,8 +254,6 @@ class _Compiler:
         if isinstance(operator, str) and operator in OPERATORS:
             return operator
         self.leaves += 1
-        if operator in NOT_YET:
-            raise self.refused(path, f"The operator '{operator}' is not available yet.")
         operator = str(operator)[:60]
         name = operator.strip().lower().replace(" ", "_").replace("-", "_")
         near = ALSO_KNOWN_AS.get(name) or next(iter(get_close_matches(name, list(OPERATORS), 1, 0.7)), None)

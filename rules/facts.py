@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, Final
 from unicodedata import is_normalized, normalize
 
+from rules.business_time import HoursByName
 from supportops import clock
 
 
@@ -68,13 +69,17 @@ def walk(value: Any, parts: Sequence[str]) -> Any:
 View = Callable[[Any], Any]
 
 
+# What may be named besides the event itself.
+_AROUND = frozenset({"meta", "now"})
+
+
 class _Values(dict[Any, Any]):
     """The values of an event's fields by name, and by (view, name) as seen so: each found once, when asked for."""
 
-    __slots__ = ("payload", "subject")
+    __slots__ = ("around", "payload", "subject")
 
-    def __init__(self, payload: Mapping[str, Any], subject: str) -> None:
-        self.payload, self.subject = payload, subject
+    def __init__(self, payload: Mapping[str, Any], subject: str, around: Callable[[], Mapping[str, Any]]) -> None:
+        self.payload, self.subject, self.around = payload, subject, around
 
     def __missing__(self, asked: str | tuple[View, str]) -> Any:
         if asked.__class__ is tuple:
@@ -85,8 +90,10 @@ class _Values(dict[Any, Any]):
         within: Any = self.payload
         if parts[0] not in within:
             main = within.get(self.subject)
-            if isinstance(main, dict):
+            if isinstance(main, dict) and (parts[0] in main or parts[0] not in _AROUND):
                 within = main
+            elif parts[0] in _AROUND:
+                within = self.around()
         value = self[asked] = walk(within, parts)
         return value
 
@@ -110,9 +117,12 @@ class Facts:
     * `now`: the time that `before: now`, `after: now` and `within` refer to
     * `meta`: type, external_id, occurred_at, platform, late: what expressions find under that name
     * `tables`: lookup tables by name: what expressions find as `vars`
+    * `calendars`: the organization's; None where they are not at hand
+
+    `now` and `meta.occurred_at` (and the rest of `meta`) are fields too, where the event has none of these names.
     """
 
-    __slots__ = ("_context", "_now", "changed", "meta", "payload", "subject", "tables", "values")
+    __slots__ = ("_context", "_now", "calendars", "changed", "meta", "payload", "subject", "tables", "values")
 
     def __init__(
         self,
@@ -122,11 +132,13 @@ class Facts:
         now: datetime | None = None,
         meta: Mapping[str, Any] | None = None,
         tables: Mapping[str, Any] | None = None,
+        calendars: HoursByName | None = None,
     ) -> None:
+        self.calendars = calendars
         self.payload, self.subject, self.changed, self._now, self.meta = payload, subject, changed, now, meta
         self.tables = tables or {}
         self._context: dict[str, Any] | None = None
-        self.values = _Values(payload, subject)
+        self.values = _Values(payload, subject, self._around)
 
     @property
     def now(self) -> datetime:
@@ -142,6 +154,10 @@ class Facts:
             roots = {"event": self.payload, "meta": dict(self.meta or {}), "now": self.now.isoformat()}
             self._context = self.payload | roots | {"vars": self.tables}
         return self._context
+
+    def _around(self) -> dict[str, Any]:
+        """Return what conditions can name besides the event itself."""
+        return {"meta": dict(self.meta or {}), "now": self.now.isoformat()}
 
     def change_of(self, field: str) -> Change | None:
         """Return what became of `field`, None when it stayed as it was. Only to be asked when `changed` is known."""

@@ -5,9 +5,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, model_validator
 
+from rules.business_time import DEFAULT
 from rules.document import seconds_of
 
 LONGEST_WAIT = 366 * 86400.0
+# What a run may wait for instead of a time: that business hours begin.
+OPEN = "open"
 
 
 class _Given(BaseModel):
@@ -24,21 +27,47 @@ def _moment(value: Any) -> Any:
     return value
 
 
+def _moment_or_opening(value: Any) -> Any:
+    if value == OPEN:
+        return value
+    try:
+        return _moment(value)
+    except ValueError:
+        raise ValueError(f"'{str(value)[:40]}' is neither a time such as 2026-12-01T09:00:00Z nor `open`") from None
+
+
 Duration = Annotated[float, BeforeValidator(seconds_of), Field(ge=0, le=LONGEST_WAIT)]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
 class Wait(_Given):
     """For how long, or until when, the run rests before it goes on."""
 
     for_: Duration | None = Field(None, alias="for", title="For", description="Such as 30s, 15m, 2h, 7d.")
-    until: Moment | None = Field(None, title="Until", description="Such as 2026-12-01T09:00:00Z; past: no wait.")
+    until: Annotated[datetime | Literal["open"], BeforeValidator(_moment_or_opening)] | None = Field(
+        None,
+        title="Until",
+        description="Such as 2026-12-01T09:00:00Z; past: no wait. open: until business hours begin.",
+    )
+    calendar: str | None = Field(
+        None,
+        title="Calendar",
+        description="Whose business hours count: with it, 4h are four open hours. default: the default calendar.",
+        min_length=1,
+        max_length=63,
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.for_ is None) == (self.until is None):
             raise ValueError("give either `for` or `until`")
+        if self.calendar is not None and isinstance(self.until, datetime):
+            raise ValueError("a calendar goes with `for`, or with `until: open`: a date and time needs none")
         return self
+
+    @property
+    def calendar_name(self) -> str | None:
+        """Return which calendar is asked; None: all hours count."""
+        return self.calendar or (DEFAULT if self.until == OPEN else None)
 
 
 class Approval(_Given):

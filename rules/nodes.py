@@ -30,7 +30,7 @@ _UNKNOWN_CHANGE = (
     "It is not known what changed: the platform does not say it, and no earlier state of the object was seen."
 )
 # What is quick to ask is asked first, since one False decides.
-_SLOW = {"icontains": 1, "before": 1, "after": 1, "within": 1, "matches": 2, EXPRESSION: 3}
+_SLOW = {"icontains": 1, "before": 1, "after": 1, "within": 1, "business_hours": 1, "matches": 2, EXPRESSION: 3}
 
 _MAX_SHOWN = 2_000
 _MAX_ITEMS = 20
@@ -262,6 +262,16 @@ def _ask_time(row: Operator, field: str, ready: Any, is_numeric: bool) -> Decide
     return decide
 
 
+def _ask_calendars(row: Operator, field: str, ready: Any, is_numeric: bool) -> Decide:
+    def decide(facts: Facts) -> Decision:
+        value = facts.values[field]
+        if value is MISSING or value is None:
+            return False
+        return row.decide(value, ready, facts.calendars)
+
+    return decide
+
+
 def _ask_change(row: Operator, field: str, ready: Any, is_numeric: bool) -> Decide:
     def decide(facts: Facts) -> Decision:
         if facts.changed is None:
@@ -288,6 +298,7 @@ _DECIDERS: dict[Asks, Callable[[Operator, str, Any, bool], Decide]] = {
     Asks.VALUE: _ask_value,
     Asks.TIME: _ask_time,
     Asks.CHANGE: _ask_change,
+    Asks.CALENDARS: _ask_calendars,
 }
 
 

@@ -14,6 +14,7 @@ from unicodedata import normalize
 
 import re2
 
+from rules.business_time import DEFAULT
 from rules.facts import nfc
 from rules.times import read_duration, read_instant
 
@@ -211,12 +212,18 @@ def yes_or_no(value: Any, number: bool) -> bool:
     return value
 
 
-def instant_or_now(value: Any, number: bool) -> datetime | None:
-    """Return an instant, None for the present."""
-    instant = read_instant(value) if isinstance(value, str) and value != "now" else None
-    if instant is None and value != "now":
+def reference(value: Any, number: bool) -> datetime | timedelta:
+    """Return an instant, or how far from the present it lies: now, "-2h" ago, "+2h" ahead."""
+    if value == "now":
+        return timedelta()
+    instant = read_instant(value) if isinstance(value, str) else None
+    found = read_duration(value) if isinstance(value, str) and instant is None else None
+    if found is not None and found[0]:
+        return found[1] if found[0] == "+" else -found[1]
+    if instant is None:
         raise BadValue(
-            "Expected now, or a time in the form of RFC 3339 with its offset, such as 2026-01-31T09:30:00Z, "
+            "Expected now, a duration with its sign such as -2h (two hours ago) or +1d (in a day), or a time in the "
+            "form of RFC 3339 with its offset, such as 2026-01-31T09:30:00Z, "
             f"not {_shown(value) if isinstance(value, str) else kind_of(value)}."
         )
     return instant
@@ -232,6 +239,18 @@ def duration(value: Any, number: bool) -> tuple[str, timedelta]:
             f"This is {_shown(value) if isinstance(value, str) else kind_of(value)}."
         )
     return found
+
+
+def calendar(value: Any, number: bool) -> tuple[str, bool]:
+    """Return the name of a calendar, and whether the time shall lie within its hours."""
+    if isinstance(value, bool):
+        return DEFAULT, value
+    if not isinstance(value, str) or not value.strip():
+        raise BadValue(
+            "Expected true (within the hours of the default calendar), false (outside of them), or the name of a "
+            f"calendar, not {'an empty text' if isinstance(value, str) else kind_of(value)}."
+        )
+    return value.strip(), True
 
 
 def _list(value: Any) -> list[Any]:

@@ -38,11 +38,12 @@ _SHAPES: Mapping[Any, Shape] = {
     operands.single_or_singles: Shape.MANY,
     operands.ordered_pair: Shape.RANGE,
     operands.yes_or_no: Shape.NOTHING,
-    operands.instant_or_now: Shape.TIME,
+    operands.reference: Shape.TIME,
     operands.duration: Shape.SPAN,
     operands.text: Shape.TEXT,
     operands.folded_text: Shape.TEXT,
     operands.pattern: Shape.TEXT,
+    operands.calendar: Shape.TEXT,
 }
 
 _WORDS: Mapping[str, Promise] = {
@@ -70,7 +71,7 @@ _WORDS: Mapping[str, Promise] = {
     "before": _("is before"),
     "after": _("is after"),
     "within": _("is within (of now)"),
-    "business_hours": _("is within business hours"),
+    "business_hours": _("is within business hours of (calendar)"),
 }
 # For operators that compare with true or false: how the second is called.
 _DENIALS: Mapping[str, Promise] = {

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from rules import operands
+from rules.business_time import HoursByName, UnknownCalendar
 from rules.facts import MISSING, Change, View, nfc
 from rules.operands import ODD, element_keys, key_of, kind_of
 from rules.times import read_instant
@@ -143,14 +144,14 @@ def changed_to(change: Change | None, expected: frozenset[Any]) -> Decision:
     return _was(change, change and change.after, expected)
 
 
-def before(actual: Any, expected: datetime | None, now: datetime) -> Decision:
+def before(actual: Any, expected: datetime | timedelta, now: datetime) -> Decision:
     instant = _instant(actual)
-    return instant if isinstance(instant, str) else instant < (expected or now)
+    return instant if isinstance(instant, str) else instant < _reference(expected, now)
 
 
-def after(actual: Any, expected: datetime | None, now: datetime) -> Decision:
+def after(actual: Any, expected: datetime | timedelta, now: datetime) -> Decision:
     instant = _instant(actual)
-    return instant if isinstance(instant, str) else instant > (expected or now)
+    return instant if isinstance(instant, str) else instant > _reference(expected, now)
 
 
 def within(actual: Any, expected: tuple[str, timedelta], now: datetime) -> Decision:
@@ -161,6 +162,20 @@ def within(actual: Any, expected: tuple[str, timedelta], now: datetime) -> Decis
     sign, span = expected
     distance = instant - now
     return (timedelta() if sign == "+" else -span) <= distance <= (timedelta() if sign == "-" else span)
+
+
+def business_hours(actual: Any, expected: tuple[str, bool], calendars: HoursByName | None) -> Decision:
+    """Asks whether a time lies within the hours of a calendar."""
+    instant = _instant(actual)
+    if isinstance(instant, str):
+        return instant
+    name, wanted = expected
+    if calendars is None:
+        return "The organization's calendars are not at hand here."
+    try:
+        return calendars.hours(name).is_open(instant) is wanted
+    except UnknownCalendar as error:
+        return str(error)
 
 
 # --- what operators share -----------------------------------------------------------------------------------------
@@ -196,6 +211,15 @@ def _comparable(actual: Any, expected: Any) -> Any:
     if actual.__class__ is str:
         return "The field holds a text, not a number, and the event's schema does not say that it is a number."
     return f"The field holds {kind_of(actual)}, not a number."
+
+
+def _reference(expected: datetime | timedelta, now: datetime) -> datetime:
+    if isinstance(expected, datetime):
+        return expected
+    try:
+        return now + expected
+    except OverflowError:
+        return now
 
 
 def _instant(actual: Any) -> datetime | str:
@@ -234,6 +258,7 @@ class Asks(Enum):
     VALUE = "the field's value"
     TIME = "the field's value and the present"
     CHANGE = "what became of the field"
+    CALENDARS = "the field's value and the organization's calendars"
 
 
 @dataclass(frozen=True)
@@ -284,13 +309,11 @@ OPERATORS: Mapping[str, Operator] = {
     "changed": Operator(changed, operands.yes_or_no, Asks.CHANGE, is_numeric=True),
     "changed_from": Operator(changed_from, operands.single_or_singles, Asks.CHANGE, is_numeric=True),
     "changed_to": Operator(changed_to, operands.single_or_singles, Asks.CHANGE, is_numeric=True),
-    "before": Operator(before, operands.instant_or_now, Asks.TIME),
-    "after": Operator(after, operands.instant_or_now, Asks.TIME),
+    "before": Operator(before, operands.reference, Asks.TIME),
+    "after": Operator(after, operands.reference, Asks.TIME),
     "within": Operator(within, operands.duration, Asks.TIME),
+    "business_hours": Operator(business_hours, operands.calendar, Asks.CALENDARS),
 }
-
-# Part of the language, but not to be had yet.
-NOT_YET = frozenset({"business_hours"})
 
 # What people write who know other languages.
 ALSO_KNOWN_AS: Mapping[str, str] = {
@@ -302,5 +325,6 @@ ALSO_KNOWN_AS: Mapping[str, str] = {
     "has_all": "contains_all", "startswith": "starts_with", "prefix": "starts_with",
     "endswith": "ends_with", "suffix": "ends_with", "regex": "matches", "re": "matches", "match": "matches",
     "is_set": "exists", "present": "exists", "is_empty": "empty", "blank": "empty", "null": "empty",
+    "working_hours": "business_hours", "office_hours": "business_hours",
     "older_than": "before", "newer_than": "after", "range": "between",
 }  # fmt: skip

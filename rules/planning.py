@@ -13,6 +13,7 @@ from audit.recording import record_many
 from integrations import registry, specs
 from integrations.usage import Tally
 from rules import acts, admission, sequence, wake
+from rules.calendars import Calendars
 from rules.compiled import CompiledRule, OrganizationRules, rules_of_organization
 from rules.conditions import Facts
 from rules.context import meta_of
@@ -158,7 +159,7 @@ class _Rows:
         return planned
 
     def _match(self, item: Incoming, event_row: Event, verdicts: Mapping[uuid.UUID, str]) -> Planned:
-        facts = facts_of(item.platform, item.event, self.now, meta_of(event_row), self._tables)
+        facts = facts_of(item.platform, item.event, self.now, meta_of(event_row), self._tables, self._rules.calendars)
         matches = self._rules.index.match(
             item.platform, item.event.type, item.integration_id, item.environment or None, facts
         )
@@ -312,10 +313,16 @@ def facts_of(
     now: datetime,
     meta: Mapping[str, Any] | None = None,
     tables: Mapping[str, Any] | None = None,
+    calendars: Calendars | None = None,
 ) -> Facts:
-    """Return what conditions are asked about, the same for matching, trial and explanation."""
+    """Return what conditions are asked about, the same for matching, trial and explanation.
+
+    `calendars` are the organization's; read when first asked for where they are not given.
+    """
     spec = registry.get(platform).event_spec(event.type)
-    return Facts(event.payload, spec.subject if spec else "", event.changed, now, meta, tables)
+    return Facts(
+        event.payload, spec.subject if spec else "", event.changed, now, meta, tables, calendars or Calendars()
+    )
 
 
 def steps_of(run: Run, rule: CompiledRule, now: datetime) -> list[Step]:

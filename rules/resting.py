@@ -10,10 +10,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from rules import approval_links, interventions
+from rules.business_time import NeverOpen, UnknownCalendar
+from rules.calendars import Calendars
 from rules.compiled import CompiledStep
 from rules.decisions import Decision, Failed, Succeeded, Waits
 from rules.inputs import checked_inputs
-from rules.kinds import Approval, NestedRule, Wait
+from rules.kinds import OPEN, Approval, NestedRule, Wait
 from rules.models import Rule, Run, Step, StepContent, StepStatus
 from rules.models.history import RUN_ENDED, RunStatus
 from rules.planning import DEEPEST_CHAIN
@@ -40,10 +42,27 @@ def decide(step: Step, compiled: CompiledStep, given: BaseModel, now: datetime) 
 def _wait(step: Step, given: Wait, now: datetime) -> Decision:
     if step.waits_for == TIME:
         return Succeeded({"waited_until": now.isoformat()})
-    until = given.until or now + timedelta(seconds=given.for_ or 0)
+    try:
+        until = _end_of(given, now)
+    except UnknownCalendar as error:
+        return Failed("NotFound", str(error))
+    except (NeverOpen, OverflowError) as error:
+        return Failed("InvalidInput", f"The wait would never end: {error}")
     if until <= now:
         return Succeeded({"waited_until": now.isoformat()})
-    return Waits(TIME, until=until, shown={"until": until.isoformat()})
+    shown = {"until": until.isoformat()}
+    return Waits(TIME, until=until, shown={**shown, "calendar": given.calendar_name} if given.calendar_name else shown)
+
+
+def _end_of(given: Wait, now: datetime) -> datetime:
+    """Return until when a wait that begins now lasts. Raises UnknownCalendar and NeverOpen."""
+    if isinstance(given.until, datetime):
+        return given.until
+    duration = timedelta(seconds=given.for_ or 0)
+    if given.calendar_name is None:
+        return now + duration
+    hours = Calendars().hours(given.calendar_name)
+    return hours.next_open(now) if given.until == OPEN else hours.add(now, duration)
 
 
 # --- approval -----------------------------------------------------------------------------------------------------

@@ -23,7 +23,8 @@ MOST = 200
 _STATE_UNKNOWN = "Not known: there is no record of whether this rule was on when the event came."
 _ACCOUNT_UNKNOWN = "Not known: the rule hears one account or environment only, and that has changed since."
 _OTHERWISE_NOW = (
-    "It did not match then. What has changed since (a platform's code, a lookup table) answers otherwise today."
+    "It did not match then. What has changed since (a calendar, a lookup table, a platform's code) answers otherwise "
+    "today."
 )
 
 

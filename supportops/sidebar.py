@@ -73,6 +73,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Environments", "layers", "admin:tenancy_environment_changelist"),
             ("Recipients", "contact_mail", "admin:rules_recipientlist_changelist"),
             ("Lookup tables", "table", "admin:rules_lookuptable_changelist"),
+            ("Calendars", "calendar_month", "admin:rules_calendar_changelist"),
             ("Variables", "data_object", "admin:rules_variable_changelist"),
             ("Files", "attach_file", "admin:integrations_storedfile_changelist"),
             ("Scripts", "terminal", "admin:integrations_script_changelist"),

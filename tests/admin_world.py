@@ -6,7 +6,7 @@ from typing import Any
 
 from integrations import files, lifecycle, notifications, script_grants, scripts, type_lifecycle
 from integrations.models import Endpoint, Integration, SandboxArrival
-from rules import authoring, lookup_tables, recipients, variables
+from rules import authoring, calendars, lookup_tables, recipients, variables
 from rules.models import (
     Attempt,
     AttemptStatus,
@@ -91,6 +91,7 @@ def make_history(tenant: Tenant) -> History:
         lookup_tables.create_table(name="teams", description=mark, rows={"billing": f"#{mark}"})
         variables.create(variables.Wish("REGION", f"{mark}-region"))
         variables.create(variables.Wish("KEY", f"{mark}-canary-3", is_secret=True, hosts=("api.example.com",)))
+        calendars.create(calendars.Wish(f"{mark} office", "UTC", {"monday": [{"from": "09:00", "to": "17:00"}]}))
         assert endpoint is not None and secret.text is not None
         SandboxArrival.objects.create(platform="slack", method="POST", path=f"/{mark}", status=200)
         rule, _ = authoring.create(urgent_document(mark), author=f"{mark}-author")

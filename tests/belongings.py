@@ -40,6 +40,7 @@ class Belongings:
     recipients: str
     variable: str
     lookup_table: str
+    calendar: str
 
 
 def make_belongings(tenant: Tenant, platform: FakePlatform) -> Belongings:
@@ -111,6 +112,11 @@ def make_belongings(tenant: Tenant, platform: FakePlatform) -> Belongings:
         lookup_table=created(api, "/api/lookup-tables/", {"name": "teams", "rows": {"billing": f"#{slug}-billing"}})[
             "id"
         ],
+        calendar=created(
+            api,
+            "/api/calendars/",
+            {"name": f"{slug}'s office", "zone": "UTC", "hours": {"monday": [{"from": "09:00", "to": "17:00"}]}},
+        )["id"],
     )
 
 

@@ -17,13 +17,14 @@ from rules.models.history import (
     VerdictOutcome,
     Worker,
 )
-from rules.models.keeping import LookupTable, RecipientList, Variable
+from rules.models.keeping import Calendar, LookupTable, RecipientList, Variable
 from rules.models.pacing import DigestItem, DigestWindow, ThrottlePlace
 
 __all__ = [
     "ApprovalLink",
     "Attempt",
     "AttemptStatus",
+    "Calendar",
     "DigestItem",
     "DigestWindow",
     "Event",

@@ -91,3 +91,31 @@ class RecipientList(OrganizationOwned):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Calendar(OrganizationOwned):
+    """The hours in which a team works, by which rules wait and ask: ``calendar: NAME``."""
+
+    name = models.CharField(max_length=63)
+    # A name of the IANA time zone database, such as Europe/Berlin.
+    zone = models.CharField(max_length=63)
+    # {"monday": [{"from": "09:00", "to": "17:00"}], ...}; days that are left out are closed.
+    hours = JsonBytesField(default=dict)
+    # [{"date": "2026-12-24", "name": "Christmas Eve", "hours": [{"from": "09:00", "to": "12:00"}]}]; no hours: closed.
+    holidays = JsonBytesField(default=list)
+    # What `true` and `default` mean.
+    is_default = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    updated_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "name"], name="one_calendar_per_name"),
+            models.UniqueConstraint(
+                fields=["organization"], condition=models.Q(is_default=True), name="one_default_calendar"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -75,6 +75,7 @@ class World:
         self.variables = [KnownVariable("REGION", False), KnownVariable("KEY", True, ("api.example.com",))]
 
     scripts = KnownScripts()
+    calendars = ["office"]
 
     tables = frozenset({"teams"})
 

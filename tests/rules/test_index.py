@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rules.business_time import BusinessHours, UnknownCalendar
 from rules.conditions import Facts, compile_conditions, evaluate, matches, outcome_of
 from rules.index import IndexedRule, RuleIndex
 from rules.operators import OPERATORS
@@ -27,6 +29,7 @@ SCHEMA = {
 # With schema: n, ticket.score (and score) and counts are numbers.
 NUMBER_FIELDS = ["n", "score", "ticket.score", "counts", "counts.0"]
 FIELDS = ["a", "b", "ticket.a", "tags", "ticket.tags", "tags.0", "a.x", "at", *NUMBER_FIELDS]
+FIELDS += ["now", "meta.occurred_at", "meta.type"]
 
 TEXTS = [
     "x",
@@ -89,8 +92,9 @@ def expected_for(operator: str, field: str) -> st.SearchStrategy[Any]:
         "changed": st.booleans(),
         "changed_from": scalars,
         "changed_to": st.lists(scalars, min_size=1, max_size=2) | scalars,
-        "before": st.sampled_from(["now", "2026-03-01T11:00:00Z"]),
-        "after": st.sampled_from(["now", "2026-02-28"]),
+        "before": st.sampled_from(["now", "2026-03-01T11:00:00Z", "-2h"]),
+        "after": st.sampled_from(["now", "2026-02-28", "-1h30m"]),
+        "business_hours": st.sampled_from([True, False, "office", "gone"]),
         "within": st.sampled_from(["2h", "-2h", "+1d"]),
     }.get(operator, numbers)
 
@@ -134,6 +138,15 @@ def rules(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+class Offices:
+    """One calendar, open around noon, which is the default one too."""
+
+    def hours(self, name: str) -> BusinessHours:
+        if name == "gone":
+            raise UnknownCalendar(name)
+        return BusinessHours(ZoneInfo("UTC"), [[(630, 780)]] * 7)
+
+
 @dataclass
 class Event:
     platform: str
@@ -145,7 +158,8 @@ class Event:
     subject: str
 
     def facts(self) -> Facts:
-        return Facts(self.payload, self.subject, self.changed, NOW)
+        meta = {"type": self.type, "occurred_at": "2026-03-01T09:00:00Z"}
+        return Facts(self.payload, self.subject, self.changed, NOW, meta, Offices())
 
 
 events = st.builds(

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.urls import reverse
 
 from integrations.models import IntegrationType, NotificationTarget, SandboxArrival, Script, ScriptGrant, StoredFile
-from rules.models import LookupTable, RecipientList, Variable
+from rules.models import Calendar, LookupTable, RecipientList, Variable
 from supportops.people.models import ApiToken, Invitation
 from supportops.tenancy.models import Environment, Membership
 from supportops.tenancy.owned import OrganizationOwned
@@ -70,6 +70,7 @@ def rows_of(history: History) -> list[Any]:
             LookupTable,
             RecipientList,
             Variable,
+            Calendar,
             IntegrationType,
             SandboxArrival,
         )

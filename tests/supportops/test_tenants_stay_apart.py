@@ -41,6 +41,7 @@ OBJECTS = {
     "/api/recipients/{pk}": "recipients",
     "/api/variables/{pk}": "variable",
     "/api/lookup-tables/{pk}": "lookup_table",
+    "/api/calendars/{pk}": "calendar",
 }
 # Everybody's: the catalogue, where platforms send to (a signature decides), one-time addresses of people.
 SHARED = (
@@ -78,6 +79,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/lookup-tables/{pk}/": {"description": "Bo's now"},
     "PUT /api/lookup-tables/{pk}/rows/": {"billing": "Bo's now"},
     "PATCH /api/variables/{pk}/": {"value": "Bo's now"},
+    "PATCH /api/calendars/{pk}/": {"name": "Bo's now"},
     "PATCH /api/scripts/{pk}/": {"text": "Bo's now"},
     "PATCH /api/integration-types/{pk}/": {"name": "Bo's now"},
     "POST /api/integration-types/{pk}/try/": {"credentials": {}},
@@ -100,6 +102,7 @@ LISTED = {
     "/api/recipients/": "recipients",
     "/api/variables/": "variable",
     "/api/lookup-tables/": "lookup_table",
+    "/api/calendars/": "calendar",
 }
 FILTERS = [
     ("/api/deliveries/", "integration", "helpdesk"),
