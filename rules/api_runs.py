@@ -1,7 +1,7 @@
 """The API's addresses for runs."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from django_filters import ChoiceFilter, UUIDFilter
@@ -11,6 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from audit.redaction import Redactor
 from rules import interventions, queues
 from rules.approvals import why_not
 from rules.decisions import NOT_CONFIGURED
@@ -34,6 +35,18 @@ class AttemptSerializer(serializers.Serializer[Any]):
     error = serializers.CharField(allow_null=True)
 
 
+class ItemSummarySerializer(serializers.Serializer[Any]):
+    """One item of a step with `for_each`, without what was sent."""
+
+    id = serializers.CharField(source="name")
+    index = serializers.IntegerField(source="position")
+    status = serializers.CharField()
+    error = serializers.CharField(allow_blank=True)
+    waits_for = serializers.CharField(allow_blank=True)
+    due_at = serializers.DateTimeField(allow_null=True)
+    attempts = serializers.IntegerField(source="attempts_made")
+
+
 class StepSerializer(serializers.Serializer[Any]):
     id = serializers.CharField()
     platform = serializers.CharField(allow_null=True)
@@ -46,6 +59,14 @@ class StepSerializer(serializers.Serializer[Any]):
     parameters = serializers.JSONField(allow_null=True)
     output = serializers.JSONField(allow_null=True)
     warnings = serializers.ListField(child=serializers.CharField())
+    items = ItemSummarySerializer(many=True, allow_null=True)
+
+
+class ItemSerializer(StepSerializer):
+    """One item of a step with `for_each`: what it is about, and all that is said of a step."""
+
+    index = serializers.IntegerField()
+    item = serializers.JSONField(allow_null=True)
 
 
 class RunSummarySerializer(serializers.Serializer[Any]):
@@ -98,21 +119,11 @@ class RunFilters(OrganizationFilterSet):
 def run_as_dict(run_id: uuid.UUID) -> dict[str, Any]:
     """Return a run of the organization in scope in the form of the API, steps in the document's order."""
     run = Run.objects.select_related("rule", "version").get(pk=run_id)
-    steps = list(Step.objects.filter(run=run).order_by("position"))
-    contents = {row.pk: row for row in StepContent.objects.filter(step__run=run)}
-    attempts: dict[uuid.UUID, list[dict[str, Any]]] = {}
-    for row in Attempt.objects.filter(step__run=run).order_by("number"):
-        attempts.setdefault(row.step_id, []).append(
-            {
-                "started_at": row.started_at,
-                "duration_ms": row.duration_ms,
-                "status": row.status,
-                "status_code": row.status_code,
-                "error": row.error or None,
-            }
-        )
+    steps = list(Step.objects.filter(run=run, parent_step_id__isnull=True).order_by("position"))
+    shown = _steps_as_dicts(steps)
     kept = RunContent.objects.filter(pk=run.pk).first()
     document = RuleDocument.model_validate(run.version.document)
+    items = _items_of(step for step, (_, typed) in zip(steps, document.named_steps(), strict=False) if typed.for_each)
     needs = document.graph().needs
     return {
         **RunSummarySerializer(run).data,
@@ -123,11 +134,49 @@ def run_as_dict(run_id: uuid.UUID) -> dict[str, Any]:
             {
                 "id": step.name,
                 "needs": needs.get(step.name, ()),
-                **_step_as_dict(step, contents.get(step.pk), attempts.get(step.pk, [])),
+                **shown[step.pk],
+                "items": items.get(step.pk),
             }
             for step in steps
         ],
     }
+
+
+def items_as_dicts(items: Sequence[Step]) -> list[dict[str, Any]]:
+    """Return items of a step with `for_each` in the form of the API."""
+    shown = _steps_as_dicts(items)
+    known = dict(StepContent.objects.filter(pk__in=shown).values_list("pk", "item"))
+    mask = Redactor().value
+    return [
+        {"id": item.name, "index": item.position, "item": mask(known.get(item.pk)), **shown[item.pk]} for item in items
+    ]
+
+
+def _items_of(steps: Iterable[Step]) -> dict[uuid.UUID, list[dict[str, Any]]]:
+    """Return in short the items of each step with `for_each`, in their order."""
+    found: dict[uuid.UUID, list[dict[str, Any]]] = {step.pk: [] for step in steps}
+    rows = Step.objects.filter(parent_step_id__in=found).order_by("position") if found else ()
+    for item in rows:
+        found[item.parent_step_id].append(dict(ItemSummarySerializer(item).data))
+    return found
+
+
+def _steps_as_dicts(steps: Sequence[Step]) -> dict[uuid.UUID, dict[str, Any]]:
+    """Return by id what is said of each step, with its attempts and its content."""
+    ids = [step.pk for step in steps]
+    contents = {row.pk: row for row in StepContent.objects.filter(pk__in=ids).defer("item")}
+    attempts: dict[uuid.UUID, list[dict[str, Any]]] = {}
+    for row in Attempt.objects.filter(step__in=ids).order_by("number"):
+        attempts.setdefault(row.step_id, []).append(
+            {
+                "started_at": row.started_at,
+                "duration_ms": row.duration_ms,
+                "status": row.status,
+                "status_code": row.status_code,
+                "error": row.error or None,
+            }
+        )
+    return {step.pk: _step_as_dict(step, contents.get(step.pk), attempts.get(step.pk, [])) for step in steps}
 
 
 def _left_undone(document: RuleDocument, steps: Sequence[Step]) -> list[str]:
@@ -208,6 +257,16 @@ class RunViewSet(OrganizationViewSet):
         if not Step.objects.filter(run=run, name=step).exists():
             raise ApiProblem(None, "not_found", f"This run has no step '{step}'.", status=404)
         return self._done(interventions.resolve, run.pk, step, outcome)
+
+    @extend_schema(responses=ItemSerializer(many=True))
+    @action(detail=True, methods=["get"], url_path=r"steps/(?P<step>[^/]+)/items")
+    def items(self, request: Request, pk: str, step: str) -> Response:
+        """The items of a step with `for_each`, the last ones first."""
+        parent = Step.objects.filter(run=self.get_object(), name=step).first()
+        if parent is None:
+            raise ApiProblem(None, "not_found", f"This run has no step '{step}'.", status=404)
+        rows = self.paginate_queryset(Step.objects.filter(parent_step_id=parent.pk))
+        return self.get_paginated_response(items_as_dicts(rows or []))
 
     @extend_schema(request=DecisionSerializer, responses={202: RunSerializer})
     @action(detail=True, methods=["post"], url_path=r"steps/(?P<step>[^/]+)/approve")

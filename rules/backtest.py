@@ -124,7 +124,8 @@ class Backtest:
             compiled = self.rule.step(step["id"])
             paced = step.get("throttle") or step.get("digest")
             if paced is None:
-                self.calls[_call_of(compiled)] += 1
+                # Of a list that nobody knows before the run one item is assumed.
+                self.calls[_call_of(compiled)] += 1 if step.get("calls") is None else step["calls"]
             else:
                 times = self.times.setdefault(compiled.name, {}).setdefault(paced["key"], [])
                 times.append(round(made_at(event.pk).timestamp(), 3))

@@ -20,18 +20,19 @@ from rules import kinds
 from rules.business_time import DEFAULT
 from rules.calendar_uses import calendars_named
 from rules.catalogue import Catalogue
+from rules.check_items import check_for_each
 from rules.check_pace import check_pace
 from rules.check_variables import check_variables
 from rules.conditions import ConditionErrors, compile_conditions, doubts
 from rules.cron import SCHEDULE, next_time
-from rules.document import RuleDocument, StepDocument
+from rules.document import ForEach, RuleDocument, StepDocument
 from rules.expressions import ExpressionError, Roots, compile_condition, compile_template, has_expression
 from rules.flow import Graph, cycle_in
 from rules.inputs import fits
 from rules.named import NamedPath, below, paths_in
 from rules.nodes import paths_named
 from rules.problems import Problem
-from rules.rendering import check_hosts, check_scripts
+from rules.rendering import check_hosts, check_scripts, items_by_author
 from rules.script_checks import check_script
 from supportops import clock, odd_json
 
@@ -52,9 +53,6 @@ def check(typed: Any, catalogue: Catalogue) -> Checked:
     problems = list(_odd_parts(typed))
     if problems:
         return Checked(None, problems)
-    later = list(_not_yet(typed))
-    if later:
-        return Checked(None, later)
     try:
         document = RuleDocument.model_validate(typed)
     except ValidationError as error:
@@ -230,6 +228,9 @@ class _Checker:
         )
         self._pace(at, step, roots)
         compiles = len(self.problems)
+        if step.for_each is not None:
+            self._for_each(at, step, step.for_each, roots)
+            roots = replace(roots, is_of_item=True)
         if step.condition_text is not None:
             self._expression(f"{at}.condition", lambda: compile_condition(step.condition_text or "", roots))
         given = replace(roots, gathers=step.digest is not None)
@@ -267,6 +268,13 @@ class _Checker:
 
     def _pace(self, at: str, step: StepDocument, roots: Roots) -> None:
         problems, warnings = check_pace(at, step, roots, self.document.concurrency.mode)
+        self.problems += problems
+        self.warnings += warnings
+
+    def _for_each(self, at: str, step: StepDocument, each: ForEach, roots: Roots) -> None:
+        typed = _deepest(self.typed, (self.list_name, int(at.rpartition(".")[2]), "for_each"))
+        where = f"{at}.for_each.items" if isinstance(typed, Mapping) else f"{at}.for_each"
+        problems, warnings = check_for_each(where, step, each, roots, self.catalogue.variables)
         self.problems += problems
         self.warnings += warnings
 
@@ -310,7 +318,8 @@ class _Checker:
 
     def _hosts(self, at: str, step: StepDocument, spec: ActionSpec) -> None:
         try:
-            check_hosts(step.parameters, spec.model)
+            by_author = items_by_author(step.items) if step.for_each is not None else frozenset()
+            check_hosts(step.parameters, spec.model, by_author)
         except ExpressionError as error:
             self._problem(f"{at}.{error.at}", error.code, error.message)
 
@@ -465,17 +474,6 @@ def _odd_parts(typed: Any) -> Iterator[Problem]:
             yield Problem(".".join(map(str, path)), "invalid_key", f"The key {odd!r} is not text: put it in quotes.")
 
 
-def _not_yet(typed: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield the parts of the document's language that this version does not run yet."""
-    for name in ("steps", "actions"):
-        steps = typed.get(name)
-        for place, step in enumerate(steps if isinstance(steps, list) else []):
-            if not isinstance(step, Mapping):
-                continue
-            if "for_each" in step:
-                yield Problem(f"{name}.{place}.for_each", "not_available", "`for_each` steps are not available yet.")
-
-
 def _place(at: str, step: StepDocument, path: Sequence[Any]) -> str:
     """Return the dotted place of a part of what a step is given."""
     if step.kind == "rule":
@@ -506,8 +504,9 @@ def _known_fields(path: Sequence[Any]) -> list[str]:
         "steps": document.StepDocument,
         "actions": document.StepDocument,
     }
-    if path and path[-1] == "retry":
-        return list(document.Retry.model_fields)
+    parts: dict[str, type[BaseModel]] = {"retry": document.Retry, "for_each": document.ForEach}
+    if path and path[-1] in parts:
+        return list(parts[path[-1]].model_fields)
     return list(models[str(path[0]) if path else ""].model_fields)
 
 

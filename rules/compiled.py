@@ -21,9 +21,10 @@ from integrations.models import Integration
 from integrations.specs import EventSpec
 from rules import recipients, variables
 from rules.calendars import Calendars
+from rules.cel.roots import OF_ITEM
 from rules.checking import schema_of, subject_of
 from rules.conditions import compile_conditions
-from rules.document import RuleDocument, StepDocument
+from rules.document import RuleDocument, StepDocument, step_of_item
 from rules.expressions import Condition, compile_condition
 from rules.flow import Graph, in_sequence
 from rules.index import IndexedRule, RuleIndex
@@ -31,8 +32,26 @@ from rules.models import RuleVersion
 from rules.named import below, paths_in
 from rules.nodes import Node, paths_named
 from rules.pacing import Digest, Throttle, parse_digest, parse_throttle
+from rules.rendering import items_by_author, roots_in
 from rules.retry import RetryPolicy
 from supportops.tenancy.scope import current_organization_id
+
+
+@dataclass(frozen=True)
+class Each:
+    """The list that a step is done for, item by item."""
+
+    items: str | list[Any]
+    most: int
+    in_flight: int
+    # Whether the step's condition names the item, and so is asked for each; else it decides about the whole step.
+    asks_each: bool
+    # Whether the list depends on what steps before bring.
+    asks_steps: bool
+    # Which variables the list names.
+    variables: frozenset[str]
+    # Roots whose data the rule's author chose as far as this step is concerned (rules.rendering).
+    by_author: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -67,6 +86,12 @@ class CompiledStep:
     digest: Digest | None = None
     # What tells events apart for either of them.
     pace_key: Condition | None = None
+    each: Each | None = None
+
+    @property
+    def by_author(self) -> frozenset[str]:
+        """Return the roots beside the common ones whose data the rule's author chose."""
+        return self.each.by_author if self.each is not None else frozenset()
 
 
 @dataclass(frozen=True)
@@ -94,8 +119,9 @@ class CompiledRule:
         return {step.name: step for step in self.steps}
 
     def step(self, name: str) -> CompiledStep:
-        """Return a step by its id in the document."""
-        return self._by_name[name]
+        """Return a step by its id in the document, or by the name of one of its items."""
+        found = self._by_name.get(name)
+        return found if found is not None else self._by_name[step_of_item(name)]
 
     def subjects(self, platform: str, event_type: str) -> tuple[str, ...]:
         """Return the names by which expressions call the event's main object."""
@@ -206,11 +232,12 @@ def compile_rule(rule_id: uuid.UUID, version_id: uuid.UUID, typed: dict[str, Any
             optional=step.optional,
             strict=step.strict,
             queue=_queue(step.platform or "", step.action or ""),
-            names_recipients=recipients.are_named_in(step.given, step.condition_text),
-            tables=below("vars", paths_in(step.given, step.condition_text)),
+            names_recipients=recipients.are_named_in([step.given, step.items], step.condition_text),
+            tables=below("vars", paths_in([step.given, step.items], step.condition_text)),
             kind=step.kind,
-            variables=variables.named_in(step.given, step.condition_text),
+            variables=variables.named_in([step.given, step.items], step.condition_text),
             sent_variables=variables.named_in(step.given) or frozenset(),
+            each=_each(step),
         )
         for name, step in document.named_steps()
     )
@@ -232,6 +259,21 @@ def _paced(step: StepDocument) -> dict[str, Any]:
     digest = parse_digest(step.digest) if step.digest is not None else None
     pace = throttle or digest
     return {"throttle": throttle, "digest": digest, "pace_key": pace.condition() if pace is not None else None}
+
+
+def _each(step: StepDocument) -> Each | None:
+    if step.for_each is None:
+        return None
+    condition = compile_condition(step.condition_text) if step.condition_text is not None else None
+    return Each(
+        items=step.items,
+        most=step.for_each.max,
+        in_flight=step.for_each.in_flight,
+        asks_each=condition is not None and not condition.expression.node.roots().isdisjoint(OF_ITEM),
+        asks_steps="steps" in roots_in(step.items),
+        variables=variables.named_in(step.items) or frozenset(),
+        by_author=items_by_author(step.items),
+    )
 
 
 def _queue(platform: str, action: str) -> str:

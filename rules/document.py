@@ -19,6 +19,16 @@ _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 STEP_ID = r"^[A-Za-z_][A-Za-z0-9_-]{0,62}$"
 
 
+def item_name(step: str, index: int) -> str:
+    """Return what an item of a step with `for_each` is called; no step's id has brackets."""
+    return f"{step}[{index}]"
+
+
+def step_of_item(name: str) -> str:
+    """Return the id of the step whose item is called `name`; of a step's own name that name."""
+    return name.partition("[")[0]
+
+
 def seconds_of(value: Any) -> Any:
     """Return a duration such as "2s", "5m" or 30 as seconds. Raises ValueError that shows the form."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
@@ -67,6 +77,24 @@ class Retry(_Part):
     cap: Seconds = Field(3600.0, ge=0, le=86400)
 
 
+MOST_ITEMS = 1000
+
+
+class ForEach(_Part):
+    """A list, and how a step is done once for each of its items."""
+
+    # A list, or one whole expression whose value is one.
+    items: str | list[Any]
+    # With more items than this nothing is done.
+    max: int = Field(100, ge=1, le=MOST_ITEMS)
+    # So many items are under way at once.
+    in_flight: int = Field(5, ge=1, le=50)
+
+
+def _in_full(value: Any) -> Any:
+    return {"items": value} if isinstance(value, (str, list)) else value
+
+
 class StepDocument(_Part):
     """One action, wait, approval or nested rule, and under which circumstances it is done."""
 
@@ -81,6 +109,7 @@ class StepDocument(_Part):
     approval: dict[str, Any] | None = None
     rule: str | None = Field(None, min_length=1, max_length=200)
     inputs: dict[str, Any] | None = None
+    for_each: Annotated[ForEach, BeforeValidator(_in_full)] | None = None
     condition: str | bool | None = None
     needs: list[str] | None = None
     throttle: str | None = Field(
@@ -113,6 +142,11 @@ class StepDocument(_Part):
         if self.kind == "rule":
             return {"rule": self.rule, "inputs": self.inputs or {}}
         return {"wait": self.wait, "approval": self.approval}.get(self.kind) or self.parameters
+
+    @property
+    def items(self) -> str | list[Any]:
+        """Return the list of `for_each`, with expressions; empty without one."""
+        return self.for_each.items if self.for_each is not None else []
 
     @property
     def condition_text(self) -> str | None:

@@ -115,7 +115,7 @@ class StepSource:
         for organization_id, group in _jobs_by_organization(jobs):
             steps = [job.work.prepared.step for job in group]
             with working_for(organization_id), transaction.atomic():
-                settlement = Settlement(step.run_id for step in steps)
+                settlement = Settlement((step.run_id for step in steps), (step.pk for step in steps))
                 for step in steps:
                     row = settlement.steps.get(step.pk)
                     if row is not None and row.fence == step.fence and row.sending_since is None:
@@ -244,7 +244,8 @@ def _finish(pairs: Sequence[tuple[Job, Outcome]]) -> Sequence[tuple[Job, Outcome
 
 def _settle(pairs: Sequence[tuple[Job, Outcome]]) -> None:
     with transaction.atomic():
-        settlement = Settlement(job.work.prepared.step.run_id for job, _ in pairs)
+        steps = [job.work.prepared.step for job, _ in pairs]
+        settlement = Settlement((step.run_id for step in steps), (step.pk for step in steps))
         attempts = []
         for job, outcome in pairs:
             sending: _Sending = job.work

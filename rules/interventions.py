@@ -114,8 +114,7 @@ def retry_run(run_id: uuid.UUID) -> Run:
 def resolve(run_id: uuid.UUID, step_name: str, outcome: str) -> Step:
     """Say what became of an uncertain call: `done`, `repeat` or `failed`. Raises NotPossible for any other step."""
     with transaction.atomic():
-        settlement = Settlement([run_id])
-        step = next((step for step in settlement.steps.values() if step.name == step_name), None)
+        settlement, step = _named(run_id, step_name)
         if step is None or step.status != StepStatus.UNCERTAIN:
             state = "no step of this run" if step is None else step.status
             raise NotPossible(f"'{step_name}' is {state}; only an uncertain step can be resolved.")
@@ -145,8 +144,7 @@ def decide(
     came from if it was not the API or the admin; it stands in the audit entry.
     """
     with transaction.atomic():
-        settlement = Settlement([run_id])
-        step = next((step for step in settlement.steps.values() if step.name == step_name), None)
+        settlement, step = _named(run_id, step_name)
         if step is None or step.status != StepStatus.WAITING or step.waits_for != "approval":
             state = "no step of this run" if step is None else step.status
             raise NotPossible(f"'{step_name}' is {state}; only a step that waits for approval can be decided.")
@@ -186,6 +184,13 @@ def _go_on_from(settlement: Settlement, failed: Step) -> None:
     run.cancel_requested_at = run.superseded_by_id = None
     settlement.restart(failed)
     settlement.give_turns_after(failed)
+
+
+def _named(run_id: uuid.UUID, name: str) -> tuple[Settlement, Step | None]:
+    """Return a settlement of a run, and the step or item of that name in it."""
+    named = Step.objects.filter(run_id=run_id, name=name).values_list("pk", flat=True)
+    settlement = Settlement([run_id], named)
+    return settlement, next((step for step in settlement.steps.values() if step.name == name), None)
 
 
 def _in_order(settlement: Settlement) -> list[Step]:

@@ -46,6 +46,8 @@ class Material:
     inputs: Mapping[uuid.UUID, Any] = field(default_factory=dict)
     # What later steps see of the ones before them: by run and name.
     earlier: Mapping[uuid.UUID, Mapping[str, Any]] = field(default_factory=dict)
+    # What items of steps with `for_each` are about, by step.
+    items: Mapping[uuid.UUID, Any] = field(default_factory=dict)
     platforms: types.Platforms = field(init=False)
     integrations: lookup.Integrations = field(init=False)
     gates: Mapping[uuid.UUID, circuit.Gate] = field(init=False)
@@ -82,7 +84,14 @@ def read_material(claimed: Sequence[Claimed]) -> Material:
         rule_names={run.rule_id: run.rule.name for run in runs.values()},
         inputs={row.pk: row.inputs for row in RunContent.objects.filter(pk__in=runs)},
         earlier=_earlier_steps(runs),
+        items=_items([step.pk for step in steps if step.parent_step_id is not None]),
     )
+
+
+def _items(step_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Any]:
+    if not step_ids:
+        return {}
+    return dict(StepContent.objects.filter(pk__in=step_ids).values_list("pk", "item"))
 
 
 def _earlier_steps(runs: Mapping[uuid.UUID, Any]) -> dict[uuid.UUID, dict[str, Any]]:
@@ -91,9 +100,11 @@ def _earlier_steps(runs: Mapping[uuid.UUID, Any]) -> dict[uuid.UUID, dict[str, A
         return {}
     outputs = {
         row.pk: row.output
-        for row in StepContent.objects.filter(step__run_id__in=several, step__status=StepStatus.SUCCEEDED)
+        for row in StepContent.objects.filter(
+            step__run_id__in=several, step__status=StepStatus.SUCCEEDED, step__parent_step_id__isnull=True
+        )
     }
     earlier: dict[uuid.UUID, dict[str, Any]] = {}
-    for row in Step.objects.filter(run_id__in=several).order_by("position"):
+    for row in Step.objects.filter(run_id__in=several, parent_step_id__isnull=True).order_by("position"):
         earlier.setdefault(row.run_id, {})[row.name] = outcome_of(row, outputs.get(row.pk))
     return earlier

@@ -26,7 +26,7 @@ from integrations.models import Integration
 from integrations.sandbox.job import Granted
 from integrations.script_grants import granted_for
 from integrations.specs import ActionSpec, Call, File, Result
-from rules import digests, kinds, resting
+from rules import digests, expanding, items, kinds, resting
 from rules.claims import Claimed
 from rules.compiled import CompiledRule, CompiledStep, compiled_version
 from rules.context import roots_for
@@ -36,6 +36,7 @@ from rules.lookup_tables import tables_at
 from rules.material import Material, Takings, material_at_hand, read_material
 from rules.models import Step, StepStatus
 from rules.models.history import RUN_ENDED
+from rules.outputs import bounded
 from rules.pacing import Digest, Throttle, key_of
 from rules.recipients import Recipients
 from rules.rendering import render
@@ -43,7 +44,6 @@ from rules.script_checks import why_not_given
 from rules.settling import Settlement
 from rules.throttling import why_throttled
 from rules.variables import Secret, Variables
-from supportops import odd_json
 from supportops.redaction import secrets_named_in
 
 log = structlog.get_logger()
@@ -117,7 +117,7 @@ class Prepared:
     def output_of(self, result: Result) -> Any:
         """Return what is kept of an answer, masked; it may be too large to keep, or nothing that can be kept."""
         try:
-            return _bounded(self.mask(result.data))
+            return bounded(self.mask(result.data))
         except (TypeError, ValueError, RecursionError) as error:
             # The call took effect all the same: that must not be forgotten for the sake of its answer.
             log.warning("output.not_kept", step=str(self.step.pk), error=str(error)[:200])
@@ -154,7 +154,7 @@ def prepare(claimed: Sequence[Claimed]) -> list[Prepared]:
 def fail_claimed(step: Step, error_class: str, message: str) -> None:
     """Fail a claimed step of which nothing was sent, unless it is somebody else's by now."""
     with transaction.atomic():
-        settlement = Settlement([step.run_id])
+        settlement = Settlement([step.run_id], [step.pk])
         row = settlement.steps.get(step.pk)
         if row is not None and row.fence == step.fence and row.status == StepStatus.RUNNING:
             settlement.fail(row, error_class, message)
@@ -195,7 +195,7 @@ def _prepared(material: Material) -> list[Prepared]:
 
 def _settle(decided: Sequence[tuple[Step, Decision]]) -> None:
     with transaction.atomic():
-        settlement = Settlement(step.run_id for step, _ in decided)
+        settlement = Settlement((step.run_id for step, _ in decided), (step.pk for step, _ in decided))
         for step, decision in decided:
             row = settlement.steps[step.pk]
             if row.fence == step.fence and row.status == StepStatus.RUNNING:
@@ -221,9 +221,13 @@ class _Batch:
         compiled = compiled_rule.step(step.name)
         roots = self._roots(step, compiled_rule)
         roots["env"], secrets = self._env(step, compiled)
+        if compiled.each is not None and step.parent_step_id is None:
+            raise self._expanded(step, compiled, roots, secrets)
+        if step.parent_step_id is not None:
+            roots |= expanding.of_item(step, self._material.items)
         if compiled.digest is not None:
             roots |= self._gathered(step, compiled, compiled.digest, roots)
-        else:
+        elif step.parent_step_id is None or (compiled.each is not None and compiled.each.asks_each):
             self._check_condition(compiled, roots)
         if compiled.kind != "action":
             raise resting.decide(step, compiled, self._filled_in(compiled, roots, secrets), self.now)
@@ -280,6 +284,16 @@ class _Batch:
             tables=tables_at(compiled.tables, at_hand.organization.rules_version),
         )
 
+    def _expanded(
+        self, step: Step, compiled: CompiledStep, roots: Mapping[str, Any], secrets: Sequence[Secret]
+    ) -> Decision:
+        """Return what becomes of a step with `for_each`, of which no item has been done yet, or some have."""
+        if items.has_items(step):
+            return expanding.GoesOn()
+        if compiled.each is not None and not compiled.each.asks_each:
+            self._check_condition(compiled, roots)
+        return expanding.expand(step, compiled, roots, secrets)
+
     def _env(self, step: Step, compiled: CompiledStep) -> tuple[dict[str, Any], list[Secret]]:
         if compiled.variables is None:
             return {}, []
@@ -329,7 +343,9 @@ class _Batch:
 
     def _render(self, compiled: CompiledStep, spec: ActionSpec, roots: Mapping[str, Any]) -> tuple[Any, Sequence[str]]:
         try:
-            rendered = render(compiled.parameters, roots, model=spec.model, strict=compiled.strict)
+            rendered = render(
+                compiled.parameters, roots, model=spec.model, strict=compiled.strict, by_author=compiled.by_author
+            )
         except ExpressionError as error:
             raise Failed("InvalidInput", str(error)) from None
         return rendered.value, rendered.warnings
@@ -342,7 +358,9 @@ class _Batch:
             )
         model = kinds.MODELS[compiled.kind]
         try:
-            rendered = render(compiled.parameters, roots, model=model, strict=compiled.strict)
+            rendered = render(
+                compiled.parameters, roots, model=model, strict=compiled.strict, by_author=compiled.by_author
+            )
         except ExpressionError as error:
             raise Failed("InvalidInput", str(error)) from None
         return validated(model, rendered.value, compiled.kind, rendered.value, Redactor())
@@ -437,14 +455,3 @@ def _check_hosts(
             hosts = ", ".join(secret.hosts)
             told = f"The variable '{secret.name}' is a secret for {hosts}: it is not sent anywhere else."
             raise Failed("Forbidden", told, shown)
-
-
-# How much of an answer is kept with the step.
-MOST_OUTPUT_BYTES = 256 * 1024
-
-
-def _bounded(value: Any) -> Any:
-    size = len(odd_json.dumps(value))
-    if size <= MOST_OUTPUT_BYTES:
-        return value
-    return {"truncated": True, "bytes": size, "beginning": odd_json.dumps(value)[:4000].decode("utf-8", "ignore")}

@@ -57,7 +57,7 @@ def _let_go(runs: Sequence[Run], now: datetime) -> int:
     if not runs:
         return 0
     steps: dict[uuid.UUID, list[Step]] = {run.pk: [] for run in runs}
-    for step in Step.objects.filter(run__in=runs).order_by("position"):
+    for step in Step.objects.filter(run__in=runs, parent_step_id__isnull=True).order_by("position"):
         steps[step.run_id].append(step)
     begin: list[uuid.UUID] = []
     for run in runs:

@@ -131,7 +131,7 @@ def _settle_each(found: Any, change: Callable[[Settlement, Step], bool]) -> int:
     for organization_id, pairs in groups.items():
         try:
             with working_for(organization_id), transaction.atomic():
-                settlement = Settlement(run_id for run_id, _ in pairs)
+                settlement = Settlement((run_id for run_id, _ in pairs), (step_id for _, step_id in pairs))
                 steps = [settlement.steps[step_id] for _, step_id in pairs if step_id in settlement.steps]
                 changed = sum(change(settlement, step) for step in steps)
                 settlement.close()

@@ -56,16 +56,22 @@ class _Rendering:
 
 
 def render(
-    parameters: Any, context: Mapping[str, Any], *, model: type[BaseModel] | None = None, strict: bool = False
+    parameters: Any,
+    context: Mapping[str, Any],
+    *,
+    model: type[BaseModel] | None = None,
+    strict: bool = False,
+    by_author: frozenset[str] = frozenset(),
 ) -> Rendered:
     """Return `parameters` with their expressions evaluated against `context`, and warnings with their places.
 
-    `model` is the action's: it says how values are encoded. Raises ExpressionError, whose `at` names the parameter:
+    `model` is the action's: it says how values are encoded. `by_author`: roots beside the common ones whose data the
+    rule's author chose. Raises ExpressionError, whose `at` names the parameter:
     for what cannot be evaluated, for a value that would break out of its place, with `strict` for a missing field,
     and for event data that chooses the host of a request which carries credentials.
     """
     place = place_of_model(model)
-    _refuse_host_of_strangers(parameters, place)
+    _refuse_host_of_strangers(parameters, place, by_author)
     rendering = _Rendering(context, strict)
     value = _value(parameters, place, (), rendering)
     if rendering.of_script:
@@ -87,12 +93,23 @@ def templates_of(parameters: Any, roots: Roots, report: Callable[[Path, Expressi
     return found
 
 
-def check_hosts(parameters: Any, model: type[BaseModel] | None) -> None:
+def check_hosts(parameters: Any, model: type[BaseModel] | None, by_author: frozenset[str] = frozenset()) -> None:
     """Raise ExpressionError, with `at`, where event data would choose the host of a request with credentials.
 
     For documents being saved, all of whose expressions compile; `render` asks the same again.
     """
-    _refuse_host_of_strangers(parameters, place_of_model(model))
+    _refuse_host_of_strangers(parameters, place_of_model(model), by_author)
+
+
+def roots_in(value: Any) -> set[str]:
+    """Return the roots that the expressions in a value ask for."""
+    templates = [compile_template(text, _OPEN) for _, text in _texts(value, ()) if has_expression(text)]
+    return set().union(*(template.roots_used() for template in templates))
+
+
+def items_by_author(items: Any) -> frozenset[str]:
+    """Return which of `item` and `index` the rule's author chose: an item is what its list was made of."""
+    return frozenset({"index"} if roots_in(items) - _CHOSEN_BY_AUTHOR else {"index", "item"})
 
 
 def check_scripts(parameters: Any, model: type[BaseModel] | None) -> None:
@@ -113,12 +130,12 @@ def _language(place: Place) -> str:
     return (place.encode or "").removeprefix("script-") if (place.encode or "").startswith("script-") else ""
 
 
-def _refuse_host_of_strangers(parameters: Any, place: Place) -> None:
+def _refuse_host_of_strangers(parameters: Any, place: Place, by_author: frozenset[str]) -> None:
     """Raise ExpressionError where event data chooses the host of a request that carries credentials."""
     for path, text, at in _placed_texts(parameters, place, ()):
         if at.encode != "url" or not has_expression(text):
             continue
-        if _host_by_event(compile_template(text, _OPEN)) and _carries_credentials(parameters, place):
+        if _host_by_event(compile_template(text, _OPEN), by_author) and _carries_credentials(parameters, place):
             raise ExpressionError(
                 "Data of the event chooses the host here, and the request carries credentials: write the host out, "
                 "or take it from env or vars.",
@@ -191,7 +208,7 @@ def _check_address(template: Template, value: Any) -> None:
         raise ExpressionError(str(refused), code="invalid_address") from None
 
 
-def _host_by_event(template: Template) -> bool:
+def _host_by_event(template: Template, by_author: frozenset[str]) -> bool:
     before = ""
     for part in template.parts:
         if isinstance(part, str):
@@ -199,7 +216,7 @@ def _host_by_event(template: Template) -> bool:
             continue
         if before and not is_before_path(before):
             return False
-        if part.node.roots() - _CHOSEN_BY_AUTHOR:
+        if part.node.roots() - _CHOSEN_BY_AUTHOR - by_author:
             return True
         # Whatever the value is, what follows may still be the host unless the author's text ends it.
         before += "x" if before else "https://x"

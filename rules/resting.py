@@ -145,8 +145,9 @@ def _rule(reference: str) -> Rule | None:
 def _outcome(child: Run) -> Decision:
     if child.status != RunStatus.SUCCEEDED:
         return Failed("Failed", f"The run {child.pk} ended as {child.status}. {child.reason}".strip())
-    steps = Step.objects.filter(run=child, status=StepStatus.SUCCEEDED).values_list("name", "pk")
-    contents = {row.pk: row.output for row in StepContent.objects.filter(step__run=child)}
+    own = Step.objects.filter(run=child, status=StepStatus.SUCCEEDED, parent_step_id__isnull=True)
+    steps = own.values_list("name", "pk")
+    contents = {row.pk: row.output for row in StepContent.objects.filter(step__in=own)}
     outputs = {name: contents.get(step_id) for name, step_id in steps}
     if len(odd_json.dumps(outputs)) > _MOST_OUTPUT_BYTES:
         outputs = dict.fromkeys(outputs)

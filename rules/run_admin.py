@@ -27,6 +27,7 @@ from rules.run_filters import (
     WaitsForFilter,
     runs_found_by,
 )
+from rules.run_items import shown_items
 from rules.workflow_runs import picture_of_run, states_of_run
 from supportops.tenancy.admin import may, place_of
 from supportops.tenancy.list_filters import FromFilter, SinceFilter, UntilFilter
@@ -147,6 +148,7 @@ class RunAdmin(ListAdmin):
         if not self.has_view_permission(request, run):
             raise PermissionDenied
         shown = run_as_dict(run.pk)
+        items = shown_items(run, shown["steps"])
         return self.shown(
             request,
             "admin/rules/run/page.html",
@@ -154,7 +156,7 @@ class RunAdmin(ListAdmin):
             run=run,
             original=run,
             shown=shown,
-            steps=shown["steps"],
+            steps=[{**step, "of_items": items.get(step["id"])} for step in shown["steps"]],
             warnings=shown["warnings"],
             why=_why(run),
             may_retry=any(step["status"] == StepStatus.FAILED for step in shown["steps"]),

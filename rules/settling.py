@@ -15,8 +15,8 @@ from django.db import InterfaceError, OperationalError
 from audit.recording import Act, record_many
 from integrations.errors import Uncertain
 from integrations.usage import Tally
-from rules import queues, wake
-from rules.compiled import compiled_version, graph_of_version
+from rules import items, queues, wake
+from rules.compiled import CompiledStep, compiled_version, graph_of_version
 from rules.flow import Graph, StepState, next_moves
 from rules.models import Run, RunStatus, Step, StepContent, StepStatus
 from rules.models.history import RUN_ENDED, STEP_ENDED
@@ -57,16 +57,23 @@ _NOT_TAKEN = "Every step that this one needs was skipped."
 
 
 class Settlement:
-    """Changes steps of some runs and writes all of it at once when closed. Use within a transaction and a scope."""
+    """Changes steps of some runs and writes all of it at once when closed. Use within a transaction and a scope.
 
-    def __init__(self, run_ids: Iterable[uuid.UUID]) -> None:
+    `step_ids`: the steps that are to be changed, as far as they may be items of a step with `for_each`; of other items
+    only how many there are is read.
+    """
+
+    def __init__(self, run_ids: Iterable[uuid.UUID], step_ids: Iterable[uuid.UUID] = ()) -> None:
         self.now = clock.now()
         self.tally = Tally()
         wanted = sorted(set(run_ids))
         runs = rows_by_id(Run, "id", wanted, order_by=["id"], lock=True)
         self.runs: dict[uuid.UUID, Run] = {run.pk: run for run in runs}
-        steps = rows_by_id(Step, "run_id", wanted, order_by=["run_id", "position"], lock=True)
+        steps = rows_by_id(Step, "run_id", wanted, order_by=["run_id", "position"], lock=True, without="parent_step_id")
         self.steps: dict[uuid.UUID, Step] = {step.pk: step for step in steps}
+        others = [step_id for step_id in step_ids if step_id not in self.steps]
+        self._items = {item.pk: item for item in rows_by_id(Step, "id", others, order_by=["id"], lock=True)}
+        self.steps |= self._items
         # Of steps, as far as they are known without being read again; masked.
         self.parameters: dict[uuid.UUID, Any] = {}
         self._by_run: dict[uuid.UUID, list[Step]] = {}
@@ -75,6 +82,8 @@ class Settlement:
         self._changed: dict[uuid.UUID, Step] = {}
         self._contents: dict[uuid.UUID, dict[str, Any]] = {}
         self._touched_runs: set[uuid.UUID] = set()
+        # Steps of whose items some can be worked on.
+        self._active: set[uuid.UUID] = set()
 
     # --- what may become of a step ----------------------------------------------------------------------------
     def succeed(self, step: Step, output: Any, warnings: Collection[str] = ()) -> None:
@@ -89,8 +98,18 @@ class Settlement:
         """
         had_failed = step.status == StepStatus.FAILED
         self.succeed(step, output, warnings)
-        if had_failed and self.runs[step.run_id].cancel_requested_at is None:
+        if not had_failed or self.runs[step.run_id].cancel_requested_at is not None:
+            return
+        if step.parent_step_id is None:
             self.give_turns_after(step)
+        elif (parent := self.steps.get(step.parent_step_id)) is not None and parent.status == StepStatus.FAILED:
+            self._succeed_late_without(parent)
+
+    def _succeed_late_without(self, parent: Step) -> None:
+        """An item had an effect after all: its step goes on, unless other items of it have failed."""
+        if not items.count([parent], self.items())[parent.pk].by_status[StepStatus.FAILED]:
+            self.restart(parent)
+            self.give_turns_after(parent)
 
     def skip(self, step: Step, reason: str, error_class: str = "") -> None:
         """The step need not do anything, and why. `error_class`: it should have, but its author said it may be left."""
@@ -105,7 +124,8 @@ class Settlement:
         """The step failed for good. Unless its author said to go on it becomes a dead letter and ends the run."""
         self._end(step, StepStatus.FAILED)
         step.error_class, step.error = error_class[:40], storable(message)[:1000]
-        step.is_dead_letter = not self._goes_on(step)
+        # An item's failure is told by its step, which ends once all of them have.
+        step.is_dead_letter = step.parent_step_id is None and not self.goes_on(step)
 
     def put_back(self, step: Step, due_at: datetime) -> None:
         """Nothing was sent: the step is claimed again at `due_at`."""
@@ -163,7 +183,7 @@ class Settlement:
     def give_turns_after(self, step: Step) -> None:
         """Put back what never had its turn because the run ended or was cancelled, and what comes after `step`."""
         run = self.runs[step.run_id]
-        in_run = [other for other in self.steps.values() if other.run_id == run.pk]
+        in_run = self._by_run[run.pk]
         after = self._graph(run, in_run).after(step.name)
         for other in in_run:
             was_skipped = other.status == StepStatus.SKIPPED and (other.name in after or other.error == ENDED_BEFORE)
@@ -183,8 +203,12 @@ class Settlement:
     def stop(self, run: Run) -> None:
         """Have a run start nothing new, and end once the call in flight has come back."""
         run.cancel_requested_at = run.cancel_requested_at or self.now
-        for step in self._by_run.get(run.pk, ()):
-            if step.status not in STEP_ENDED and step.sending_since is None:
+        steps = self._by_run.get(run.pk, ())
+        if any(step.waits_for == items.ITEMS for step in steps):
+            items.cancel([run.pk], self.now)
+        for step in steps:
+            # A step whose items are over ends with them.
+            if step.status not in STEP_ENDED and step.sending_since is None and step.waits_for != items.ITEMS:
                 # Whoever holds it finds its fence moved on and sends nothing.
                 step.fence += 1
                 self.cancel(step)
@@ -192,12 +216,51 @@ class Settlement:
 
     def open_children(self) -> list[uuid.UUID]:
         """Return the runs that steps of these runs wait for."""
-        children = Run.objects.filter(parent_step_id__in=list(self.steps)).exclude(status__in=RUN_ENDED)
+        steps = Step.objects.filter(run__in=list(self.runs)).values("pk")
+        children = Run.objects.filter(parent_step_id__in=steps).exclude(status__in=RUN_ENDED)
         return list(children.values_list("pk", flat=True))
+
+    # --- items of steps with `for_each` -----------------------------------------------------------------------
+    def items(self) -> Collection[Step]:
+        """Return the items that are changed here."""
+        return self._items.values()
+
+    def items_in_flight(self, parent: Step) -> int:
+        """Return how many items of a step may be under way at once."""
+        compiled = self._compiled(parent)
+        return compiled.each.in_flight if compiled is not None and compiled.each is not None else 1
+
+    def starts_nothing(self, run_id: uuid.UUID) -> bool:
+        """Return whether a run only waits for what is under way."""
+        return self.runs[run_id].cancel_requested_at is not None or any(
+            step.is_dead_letter for step in self._by_run[run_id]
+        )
+
+    def output_of(self, step: Step) -> Any:
+        """Return what a step gave back, as far as that is written here."""
+        return self._contents.get(step.pk, {}).get("output")
+
+    def cut_off(self, step: Step) -> None:
+        """The step was under way when its run was cancelled or failed elsewhere; a retry goes on with it."""
+        if self.runs[step.run_id].cancel_requested_at is not None:
+            self.cancel(step)
+        else:
+            self.skip(step, ENDED_BEFORE)
+
+    def _move_items_on(self) -> None:
+        parents = [
+            step
+            for run_id in self._touched_runs
+            for step in self._by_run.get(run_id, ())
+            if step.waits_for == items.ITEMS and step.status == StepStatus.WAITING
+        ]
+        if parents:
+            self._active = items.move_on(self, parents)
 
     # --- writing ----------------------------------------------------------------------------------------------
     def close(self) -> None:
         """Move each touched run on, and write steps, contents, runs, audit and usage."""
+        self._move_items_on()
         ended = [run for run_id in sorted(self._touched_runs) if self._move_on(run := self.runs[run_id])]
         # Before anything is written: what it locks comes after the rows of these runs, and before all that is shared.
         self._let_next_go(ended)
@@ -226,7 +289,12 @@ class Settlement:
         steps = self._by_run.get(run.pk, [])
         by_name = {step.name: step for step in steps}
         states = [
-            StepState(s.name, s.status, ends_run=s.is_dead_letter, is_claimable=bool(s.due_at or s.worker_id))
+            StepState(
+                s.name,
+                StepStatus.RUNNING if s.pk in self._active and s.status == StepStatus.WAITING else s.status,
+                ends_run=s.is_dead_letter,
+                is_claimable=bool(s.due_at or s.worker_id),
+            )
             for s in steps
         ]
         moves = next_moves(self._graph(run, steps), states, is_cancelled=run.cancel_requested_at is not None)
@@ -303,14 +371,19 @@ class Settlement:
         except Exception:  # noqa: BLE001 - as above, where it is logged; the sweep lets those go that stood behind it
             return "parallel"
 
-    def _goes_on(self, step: Step) -> bool:
+    def goes_on(self, step: Step) -> bool:
+        """Return whether the run goes on where this step fails, or the other items of its step do."""
+        compiled = self._compiled(step)
+        return compiled is not None and (compiled.on_failure == "continue" or compiled.optional)
+
+    def _compiled(self, step: Step) -> CompiledStep | None:
+        """Return what the document says of a step, None where it can no longer be read."""
         try:
-            compiled = compiled_version(self.runs[step.run_id].version_id).step(step.name)
+            return compiled_version(self.runs[step.run_id].version_id).step(step.name)
         except (OperationalError, InterfaceError):
             raise
         except Exception:  # noqa: BLE001 - as above, where it is logged
-            return False
-        return compiled.on_failure == "continue" or compiled.optional
+            return None
 
     def _end(self, step: Step, status: StepStatus) -> None:
         self._release(step)

@@ -12,9 +12,10 @@ from integrations import lookup, registry, specs, types
 from integrations.errors import IntegrationError
 from integrations.types import Platforms
 from rules.cel.roots import COMMON
-from rules.compiled import CompiledRule, CompiledStep
+from rules.compiled import CompiledRule, CompiledStep, Each
 from rules.conditions import Facts, evaluate
 from rules.digests import as_item, roots_of
+from rules.expanding import NoList, values_of
 from rules.expressions import ExpressionError
 from rules.kinds import MODELS
 from rules.lookup_tables import tables_at
@@ -24,6 +25,9 @@ from rules.recipients import Recipients
 from rules.rendering import render
 from rules.variables import Variables
 from supportops import clock
+
+# Of so many items of a step with `for_each` a trial shows what would be sent.
+MOST_ITEMS_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,10 @@ def try_steps(
     """
     known = types.platforms() if platforms is None else platforms
     roots = _roots(rule, event, platform, rule_name, organization or {}, inputs or {})
-    return [_try_step(step, roots, known) for step in rule.steps]
+    return [
+        {"id": step.name, **(_try_items(step, step.each, roots, known) if step.each else _try_step(step, roots, known))}
+        for step in rule.steps
+    ]
 
 
 def explain(
@@ -163,13 +170,13 @@ def as_payload(platform: str, event_type: str, typed: dict[str, Any]) -> dict[st
 
 
 def _try_step(step: CompiledStep, roots: Mapping[str, Any], platforms: Platforms) -> dict[str, Any]:
-    shown: dict[str, Any] = {"id": step.name, "would_run": True, "parameters": None, "error": None, "warnings": []}
+    shown: dict[str, Any] = {"would_run": True, "parameters": None, "error": None, "warnings": []}
     try:
         if step.condition is not None and not step.condition.is_met(roots):
             return {**shown, "would_run": False}
         roots = _paced(step, roots, shown)
         model = MODELS.get(step.kind) or lookup.action_of(step.platform, step.action, platforms)[1].model
-        rendered = render(step.parameters, roots, model=model, strict=step.strict)
+        rendered = render(step.parameters, roots, model=model, strict=step.strict, by_author=step.by_author)
         shown["parameters"] = Redactor().value(rendered.value)
         shown["warnings"] = list(rendered.warnings)
         model.model_validate(rendered.value)
@@ -197,6 +204,41 @@ def _paced(step: CompiledStep, roots: Mapping[str, Any], shown: dict[str, Any]) 
     subjects = tuple(name for name in roots if name not in COMMON)
     item = as_item(roots["event"], subjects, roots["meta"], roots["inputs"], "")
     return {**roots, **roots_of([item], 1)}
+
+
+def _try_items(step: CompiledStep, each: Each, roots: Mapping[str, Any], platforms: Platforms) -> dict[str, Any]:
+    """Return what a step with `for_each` would send for its first items, and how often in all; None for what only the
+    run itself knows."""
+    shown: dict[str, Any] = {"would_run": True, "parameters": None, "error": None, "warnings": []}
+    unknown = {**shown, "item_count": None, "calls": None, "items": None}
+    try:
+        if step.condition is not None and not each.asks_each and not step.condition.is_met(roots):
+            return {**unknown, "would_run": False}
+        if each.asks_steps:
+            return {**unknown, "warnings": ["The list is known only once the steps before it have run."]}
+        values, warnings = values_of(each, roots, strict=step.strict)
+    except (NoList, ExpressionError) as error:
+        return {**unknown, "error": str(error)}
+    of_items = [{**roots, "item": value, "index": index} for index, value in enumerate(values)]
+    first = [_try_step(step, own, platforms) for own in of_items[:MOST_ITEMS_SHOWN]]
+    calls = sum(one["would_run"] for one in first) + sum(
+        not each.asks_each or _would_run(step, own) for own in of_items[MOST_ITEMS_SHOWN:]
+    )
+    return {
+        **shown,
+        "would_run": not values or calls > 0,
+        "warnings": list(warnings),
+        "item_count": len(values),
+        "calls": calls,
+        "items": [{"index": index, **one} for index, one in enumerate(first)],
+    }
+
+
+def _would_run(step: CompiledStep, roots: Mapping[str, Any]) -> bool:
+    try:
+        return step.condition is None or step.condition.is_met(roots)
+    except ExpressionError:
+        return True  # it fails, and tells so
 
 
 def _roots(

@@ -151,6 +151,13 @@ def _kind_words(kind: str, step: Mapping[str, Any]) -> tuple[str, str]:
 
 def _step_marks(step: Mapping[str, Any]) -> list[dict[str, str]]:
     marks = []
+    if step.get("for_each") is not None:
+        given = step["for_each"]
+        values = given.get("items") if isinstance(given, Mapping) else given
+        text = (
+            _("For each of a list") if isinstance(values, list) else _("For each of %(list)s") % {"list": _cut(values)}
+        )
+        marks.append({"icon": kind_icon("for_each"), "text": text})
     if step.get("condition") is not None:
         marks.append(
             {"icon": "filter_alt", "text": _("Only if %(condition)s") % {"condition": _cut(step["condition"])}}

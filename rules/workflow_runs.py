@@ -1,15 +1,18 @@
 """How far a run is, for its picture: what each step's state is, in words."""
 
+import uuid
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Count
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from rules.catalogue import OrganizationCatalogue
 from rules.models import Run, Step, StepStatus
-from rules.models.history import RUN_ENDED
+from rules.models.history import RUN_ENDED, STEP_ENDED
 from rules.workflow import workflow_of
 from rules.workflow_faces import picture_of
 from supportops import clock
@@ -35,12 +38,34 @@ def picture_of_run(run: Run) -> dict[str, Any]:
 
 def states_of_run(run: Run) -> dict[str, Any]:
     """Return how far a run and each of its steps is, by the steps' names."""
-    steps = Step.objects.filter(run=run).order_by("position")
+    steps = Step.objects.filter(run=run, parent_step_id__isnull=True).order_by("position")
+    items = _items(run)
     return {
         **_state(run.status),
         "ended": run.status in RUN_ENDED,
-        "steps": {step.name: {**_state(step.status), "facts": _facts(step)} for step in steps},
+        "steps": {
+            step.name: {**_state(step.status), "facts": [*_items_told(items.get(step.pk)), *_facts(step)]}
+            for step in steps
+        },
     }
+
+
+def _items(run: Run) -> dict[uuid.UUID, Counter[str]]:
+    """Return by step how many of its items are in which state."""
+    rows = Step.objects.filter(run=run, parent_step_id__isnull=False).order_by()
+    found: dict[uuid.UUID, Counter[str]] = {}
+    for parent_id, status, number in rows.values_list("parent_step_id", "status").annotate(Count("pk")):
+        found.setdefault(parent_id, Counter())[status] += number
+    return found
+
+
+def _items_told(items: Counter[str] | None) -> list[str]:
+    if items is None:
+        return []
+    done, total = sum(items[status] for status in STEP_ENDED), items.total()
+    return [
+        ngettext("%(done)s of %(total)s item", "%(done)s of %(total)s items", total) % {"done": done, "total": total}
+    ]
 
 
 def state_word(status: str) -> str:

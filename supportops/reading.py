@@ -16,21 +16,28 @@ _Row = TypeVar("_Row", bound=models.Model)
 
 
 def rows_by_id(
-    model: type[_Row], name: str, ids: Iterable[uuid.UUID], *, order_by: Sequence[str] = (), lock: bool = False
+    model: type[_Row],
+    name: str,
+    ids: Iterable[uuid.UUID],
+    *,
+    order_by: Sequence[str] = (),
+    lock: bool = False,
+    without: str = "",
 ) -> list[_Row]:
     """Return the rows whose `name` (such as `id` or `run_id`) is among `ids`, of the organization in scope where rows
-    belong to one. `lock`: for update, in the order given; only within a transaction."""
+    belong to one. `lock`: for update, in the order given; only within a transaction. `without`: only those in which
+    this one is null."""
     wanted = list(ids)
     if not wanted:
         return []
     is_owned = issubclass(model, OrganizationOwned)
     own = [current_organization_id()] if is_owned else []
     if connection.vendor == "postgresql":
-        statement, convert = _selection("postgresql", model, name, 0, tuple(order_by), lock)
+        statement, convert = _selection("postgresql", model, name, 0, tuple(order_by), lock, without)
         values: list[Any] = [*own, "{" + ",".join(map(str, wanted)) + "}"]
         open_cursor = connection.server_cursor  # type: ignore[attr-defined]
     else:
-        statement, convert = _selection(connection.vendor, model, name, len(wanted), tuple(order_by), lock)
+        statement, convert = _selection(connection.vendor, model, name, len(wanted), tuple(order_by), lock, without)
         values = [one.hex for one in (*own, *wanted)]
         open_cursor = connection.cursor
     with open_cursor() as cursor:
@@ -57,7 +64,13 @@ def _converted(row: list[Any], convert: _Converters) -> list[Any]:
 
 @cache
 def _selection(
-    vendor: str, model: type[models.Model], name: str, count: int, order_by: tuple[str, ...], lock: bool
+    vendor: str,
+    model: type[models.Model],
+    name: str,
+    count: int,
+    order_by: tuple[str, ...],
+    lock: bool,
+    without: str,
 ) -> tuple[str, _Converters]:
     quote = connection.ops.quote_name
     fields = list(model._meta.concrete_fields)
@@ -67,6 +80,8 @@ def _selection(
     statement = (
         f"SELECT {', '.join(column.values())} FROM {quote(model._meta.db_table)} WHERE {own}{column[name]} {among}"  # noqa: S608 - our own names
     )
+    if without:
+        statement += f" AND {column[without]} IS NULL"
     if order_by:
         statement += f" ORDER BY {', '.join(column[one] for one in order_by)}"
     if lock and vendor == "postgresql":

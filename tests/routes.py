@@ -173,6 +173,7 @@ ROUTES: dict[str, str] = {
     "POST /api/runs/{pk}/cancel/": "execute",
     "POST /api/runs/{pk}/retry/": "execute",
     "POST /api/runs/{pk}/steps/{step}/resolve/": "execute",
+    "GET /api/runs/{pk}/steps/{step}/items/": "read",
     "POST /api/runs/{pk}/steps/{step}/approve/": "execute",
     "POST /api/runs/{pk}/steps/{step}/reject/": "execute",
     "POST /api/events/": "execute",

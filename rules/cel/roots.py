@@ -24,6 +24,8 @@ COMMON = (
 META = ("id", "type", "external_id", "occurred_at", "platform", "late")
 # What the step that speaks for a digest has besides.
 OF_DIGEST = ("items", "count", "more")
+# What the parts of a step with `for_each` that are read for each item find beside the others.
+OF_ITEM = ("item", "index")
 STEP_FIELDS = ("error", "output", "status", "failed", "succeeded")
 
 
@@ -38,6 +40,7 @@ class Roots:
     * `fields`: what is known of the event's payload, as ("ticket.subject", "text") pairs; a path that is not among
       them is no error. Types: text, bool, any
     * `gathers`: the step speaks for a digest: what was gathered are roots too
+    * `is_of_item`: the expression is evaluated for each item of a `for_each`, which is `item`, the `index`-th
     * `is_open`: any name is a root (for expressions over bare facts)
     """
 
@@ -47,13 +50,15 @@ class Roots:
     inputs: tuple[str, ...] | None = None
     fields: tuple[tuple[str, VariableType], ...] = ()
     gathers: bool = False
+    is_of_item: bool = False
     is_open: bool = False
 
     def __contains__(self, name: str) -> bool:
         return name in self.names() or self.is_open
 
     def names(self) -> tuple[str, ...]:
-        return (*self.subjects, *COMMON, *(OF_DIGEST if self.gathers else ()))
+        of_item = OF_ITEM if self.is_of_item else ()
+        return (*of_item, *self.subjects, *COMMON, *(OF_DIGEST if self.gathers else ()))
 
     def all_steps(self) -> frozenset[str]:
         return frozenset((*(self.steps_before or ()), *self.steps_after))
@@ -115,6 +120,8 @@ class Roots:
         return dict(self.fields).get(".".join(map(str, inside)), "any")
 
     def _unknown_root(self, name: str) -> str:
+        if name in OF_ITEM:
+            return f"'{name}' is known only in the parameters, inputs and condition of a step with `for_each`."
         of_subject = f"{self.subjects[0]}.{name}" if self.subjects else ""
         if any(path == of_subject for path, _ in self.fields):
             hint = f" (did you mean '{of_subject}'?)"

@@ -195,8 +195,11 @@ class Step(OrganizationOwned):
     """One action of a run. `due_at` is set while it may be claimed; `fence` counts its owners, of whom one is valid."""
 
     run = LinkWithin(Run, on_delete=models.CASCADE, related_name="steps")
+    # The step with `for_each` whose item this is (rules.items); null for the document's own steps.
+    parent_step_id = models.UUIDField(null=True)
+    # Among the document's steps, or an item's index among the items.
     position = models.PositiveIntegerField()
-    name = models.CharField(max_length=120)  # the step's id in the document
+    name = models.CharField(max_length=120)  # the step's id in the document; of an item `tell[3]`
     queue = models.CharField(max_length=20, default="work")
     platform = models.CharField(max_length=63, blank=True)
     action = models.CharField(max_length=80)
@@ -260,6 +263,11 @@ class Step(OrganizationOwned):
                 name="step_waiting_for_credentials",
                 condition=models.Q(status="waiting"),
             ),
+            models.Index(
+                fields=["parent_step_id", "position"],
+                name="step_items",
+                condition=models.Q(parent_step_id__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -275,6 +283,8 @@ class StepContent(models.Model):
     """A step's rendered parameters (masked) and its output. Forgotten with the other contents."""
 
     step = models.OneToOneField(Step, on_delete=models.CASCADE, primary_key=True, related_name="content")
+    # What an item of a step with `for_each` is about.
+    item = JsonBytesField(null=True)
     parameters = JsonBytesField(null=True)
     output = JsonBytesField(null=True)
     warnings = JsonBytesField(default=list)

@@ -13,6 +13,7 @@ EVENTS = "https://events.pagerduty.com/v2/enqueue"
 SHOP = "https://shop.example.com/api"
 RESTART = "POST https://deploy.example.com/api/services/web/restart"
 WORKFLOW = f"{GITHUB}/actions/workflows/deploy.yml/dispatches"
+HEALTH = "https://status.example.com/api/services"
 ZENDESK = "https://acme.zendesk.com/api/v2"
 ISSUE = {"id": 70, "number": 7, "title": "Hi", "html_url": "https://github.com/acme/website/issues/7", "state": "open"}
 SAID = {"ok": True, "ts": "1.2", "channel": "C1"}
@@ -322,6 +323,29 @@ ALL = [
         ],
         {"to": "g@x.example", "text": "Hi"},
         {"POST https://api.sendgrid.com/v3/mail/send": _status(202)},
+    ),
+    Playbook(
+        "check-services",
+        [
+            *(Call(f"GET {HEALTH}/{name}/health") for name in ("shop", "mail", "wiki")),
+            Call(SLACK, {"channel": "#ops", "text": "2 of 3 services are not well: mail, wiki"}),
+        ],
+        {"services": ["shop", "mail", "wiki"]},
+        {
+            f"GET {HEALTH}/shop/health": {"status": "ok"},
+            f"GET {HEALTH}/mail/health": _status(500),
+            f"GET {HEALTH}/wiki/health": _status(404),
+            SLACK: SAID,
+        },
+        others={"ask[1]": "failed", "ask[2]": "failed"},
+        at_once=3,
+    ),
+    Playbook(
+        "check-services",
+        [],
+        {"services": []},
+        name="none",
+        others={"tell": "skipped"},
     ),
     Playbook(
         "urgent-ticket-everywhere",

@@ -69,14 +69,6 @@ def test_a_rule_is_taken_as_it_stands(block: Block) -> None:
     assert (checked.problems, checked.warnings) == ([], [])
 
 
-@by_place(blocks(PAGE, "yaml", "refused"))
-def test_what_is_not_there_yet_is_refused_at_its_place(block: Block) -> None:
-    for example in yaml.safe_load(block.text):
-        problems = check(example["rule"], AllConnected()).problems
-        assert [problem.attr for problem in problems] == [example["at"]]
-        assert "not available yet" in problems[0].detail
-
-
 @by_place(blocks(PAGE, "yaml", "conditions"))
 def test_conditions_answer_as_the_page_says(block: Block) -> None:
     example = yaml.safe_load(block.text)

@@ -342,18 +342,55 @@ def test_an_unknown_mode_is_refused() -> None:
     assert problem(rule(concurrency={"mode": "serial"})).attr == "concurrency.mode"
 
 
-# --- not available yet ----------------------------------------------------------------------------------------
+# --- for each item of a list ----------------------------------------------------------------------------------
+
+
+def of_each(for_each: Any, **more: Any) -> dict[str, Any]:
+    return {"id": "tell", "for_each": for_each, **send(message="{{ index }}: {{ item.name }}"), **more}
 
 
 @pytest.mark.parametrize(
-    ("document", "attr"),
+    "for_each",
+    ["{{ ticket.subject.split(' ') }}", ["a", "{{ ticket.id }}"], [], {"items": ["a"], "max": 1000, "in_flight": 1}],
+)
+def test_a_step_may_be_done_for_each_item_of_a_list(for_each: Any) -> None:
+    found = checked(rule(of_each(for_each, condition="{{ item.open && index < 5 }}")))
+    assert (found.problems, found.warnings) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("step", "attr", "words"),
     [
-        (rule({"for_each": "{{ ticket.tags }}", **SEND}), "actions.0.for_each"),
+        (of_each("a, b"), "for_each", "one expression and nothing around it"),
+        (of_each("List: {{ ticket.id }}"), "for_each", "one expression and nothing around it"),
+        (of_each("{{ ticket.( }}"), "for_each", ""),
+        (of_each("{{ item }}"), "for_each", "known only in the parameters"),
+        (of_each(["a", {"b": "{{ steps.tell.output }}"}]), "for_each.1.b", "has not run yet"),
+        (of_each({"items": "{{ nothing }}"}), "for_each.items", "There is no 'nothing' here"),
+        (of_each({"items": [1, 2, 3], "max": 2}), "for_each.items", "at most 2 are taken"),
+        (of_each({"items": [1], "max": 1001}), "for_each.max", "1000"),
+        (of_each({"items": [1], "in_flight": 0}), "for_each.in_flight", ""),
+        (of_each({"items": [1], "most": 3}), "for_each.most", "Fields: items, max, in_flight"),
+        (of_each("{{ [env.KEY] }}"), "for_each", "is a secret"),
+        (of_each(7), "for_each", ""),
+        ({**of_each([1]), "parameters": {"channel": "#a", "message": "{{ items }}"}}, "parameters.message", "item"),
+        (of_each([1], throttle="one per 10m"), "for_each", "A step with `throttle` has no `for_each`"),
+        ({"wait": {"for": "1h"}, "for_each": [1]}, "for_each", "write what is done for each item as a rule"),
+        (send(message="{{ item }}"), "parameters.message", "known only in the parameters"),
+        ({**SEND, "condition": "{{ index == 0 }}"}, "condition", "known only in the parameters"),
     ],
 )
-def test_what_comes_later_says_so(document: dict[str, Any], attr: str) -> None:
-    found = problem(document)
-    assert (found.attr, "not available yet" in found.detail) == (attr, True)
+def test_what_is_wrong_with_a_list_is_told_with_its_place(step: dict[str, Any], attr: str, words: str) -> None:
+    found = problem(rule(step))
+    assert (found.attr, words in found.detail) == (f"actions.0.{attr}", True), found
+
+
+def test_an_item_chooses_a_host_only_where_the_author_made_the_list() -> None:
+    parameters = {"url": "https://{{ item }}/x", "headers": {"Authorization": "Bearer abc"}}
+    step = {"action": "http_request", "parameters": parameters}
+    found = problem(rule({**step, "for_each": "{{ ticket.subject.split(' ') }}"}))
+    assert found.code == "host_from_event"
+    assert not checked(rule({**step, "for_each": ["a.example.com", "b.example.com"]})).problems
 
 
 # --- steps that call nobody -----------------------------------------------------------------------------------
