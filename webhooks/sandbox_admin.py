@@ -22,7 +22,7 @@ from supportops.tenancy.roles import Permission
 from webhooks.receiving import Refused
 from webhooks.sandbox_sending import HELP_DESKS, PRIORITIES, STATUSES, CannotSend, Ticket, send
 
-_SHOWN = 50
+_SHOWN = 25
 _WORDS = {
     "low": gettext_lazy("low"),
     "normal": gettext_lazy("normal"),

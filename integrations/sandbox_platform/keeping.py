@@ -21,7 +21,8 @@ def answer(platform: str, asked: Asked) -> Reply:
         row = _locked(platform)
         played = _played(row)
         reply = played.answer(asked)
-        if asked.method not in ("GET", "HEAD") or reply.has_effect:
+        # Also after a look alone, at first: what is there from the beginning must stay as it was seen.
+        if row.state is None or asked.method not in ("GET", "HEAD"):
             _save(row, played)
     return reply
 

@@ -52,6 +52,12 @@ def test_what_was_made_is_there_for_the_next_call(demo: Organization) -> None:
     assert (noted.success, unknown.success) == (True, False)
 
 
+def test_what_is_there_from_the_beginning_stays_as_it_was_first_seen(demo: Organization) -> None:
+    look = Asked("GET", "/members/me/boards", {"token": "any"}, {}, None, "")
+    with working_for(demo):
+        assert keeping.answer("trello", look).body == keeping.answer("trello", look).body
+
+
 def test_any_other_address_is_answered_here_too(demo: Organization) -> None:
     with working_for(demo):
         client = PlatformClient(call=Call(organization_id=str(demo.pk)))

@@ -17,7 +17,8 @@ from supportops.tenancy.models import Membership, Organization
 from supportops.tenancy.roles import Role
 from supportops.tenancy.scope import working_for
 from tests.builders import World, add_member, browser, make_member
-from webhooks.demo.organization import TICKETS, demo_of, make_demo
+from webhooks.demo.organization import demo_of, make_demo
+from webhooks.demo.tickets import TICKETS
 from webhooks.models import Delivery
 from webhooks.sandbox_sending import CannotSend, Ticket, send
 from webhooks.tasks import plan as work
@@ -167,6 +168,11 @@ def test_the_demo_organization_gets_a_past(world: World, settings: Any, monkeypa
         oldest = Delivery.objects.aggregate(at=Min("received_at"))["at"]
         assert clock.now() - oldest > timedelta(days=10)
         assert not Run.objects.filter(created_at__gt=clock.now()).exists()
+        received = list(Delivery.objects.order_by("id").values_list("received_at", flat=True))
+        assert received == sorted(received)
+        # Nothing fails but what shall.
+        causes = set(Step.objects.filter(is_dead_letter=True).values_list("run__rule__name", flat=True))
+        assert causes == {"Praise to the archive"}
         assert UsageHour.objects.values("hour").distinct().count() > 10
         assert sum(UsageHour.objects.values_list("received", flat=True)) == TICKETS
         assert SandboxArrival.objects.filter(has_effect=True).exists()

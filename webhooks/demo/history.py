@@ -14,17 +14,18 @@ from django.db.models import F
 from integrations.models import SandboxArrival, UsageHour
 from integrations.usage import Subject, latency_field
 from rules.models import Attempt, Event, Run, RunStatus, Step
-from rules.models.history import RUN_ENDED
 from supportops import clock
 from supportops.jobs.kinds import JobFailed, JobSteps, Progress
 from supportops.jobs.models import Job
 from supportops.jobs.running import start as start_job
 from webhooks.demo import tickets
-from webhooks.demo.organization import DAYS, TICKETS
+from webhooks.demo.tickets import TICKETS
 from webhooks.models import Delivery, DeliveryStatus
 from webhooks.receiving import Refused
 from webhooks.sandbox_sending import CannotSend, send
 
+# Over how many days before today the tickets came.
+_DAYS = 14
 # How often, and after how long each, it is looked whether everything has ended.
 _LOOKS, _PAUSE = 20, timedelta(seconds=15)
 # Times of each kind of row that are moved.
@@ -57,11 +58,8 @@ def move_back(looks: int) -> JobSteps:
         _later("demo.move_back", {"looks": looks + 1})
         return {"moved": 0}
     deliveries = list(Delivery.objects.order_by("id"))
-    unfinished = set(Run.objects.exclude(status__in=RUN_ENDED).values_list("delivery_id", flat=True))
-    for place, delivery in enumerate(deliveries):
-        by = _age(place, len(deliveries), clock.now())
-        # Whoever waits for an answer has not waited for two weeks.
-        _move(delivery, min(by, timedelta(hours=20)) if delivery.pk in unfinished else by)
+    for place, (delivery, age) in enumerate(zip(deliveries, _ages(len(deliveries), clock.now()), strict=True)):
+        _move(delivery, age)
         yield Progress(done=place + 1)
     SandboxArrival.objects.update(at=F("at") - timedelta(minutes=5))
     _count_anew()
@@ -78,13 +76,14 @@ def _is_under_way() -> bool:
     return open_runs.exists() or Delivery.objects.filter(status=DeliveryStatus.ACCEPTED).exists()
 
 
-def _age(place: int, count: int, now: datetime) -> timedelta:
-    """Return how long ago the delivery at a place came: evenly over the days, in the hours in which people write."""
-    day = DAYS - 1 - place * DAYS // max(count, 1)
-    on_that_day = place % max(count // DAYS, 1)
-    minutes = 8 * 60 + (on_that_day * 150 + place * 37) % (10 * 60)
-    moment = (now - timedelta(days=day)).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(minutes=minutes)
-    return max(now - moment, timedelta(minutes=10 + count - place))
+def _ages(count: int, now: datetime) -> list[timedelta]:
+    """Return how long ago so many deliveries came, oldest first: over the days, in the hours in which people write."""
+    ages = []
+    for place in range(count):
+        day = (now - timedelta(days=place * _DAYS // count)).replace(hour=0, minute=0, second=0, microsecond=0)
+        moment = day + timedelta(minutes=8 * 60 + place * 157 % (10 * 60))
+        ages.append(now - moment if moment < now else timedelta(minutes=10 + place))
+    return sorted(ages, reverse=True)
 
 
 def _move(delivery: Delivery, by: timedelta) -> None:

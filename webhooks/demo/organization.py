@@ -15,10 +15,9 @@ from supportops.people.models import User
 from supportops.people.organizations import create_organization
 from supportops.tenancy.models import Membership, Organization
 from supportops.tenancy.scope import working_for
+from webhooks.demo.tickets import TICKETS
 
 NAME = "Demo"
-# Tickets, and over how many days before today they came.
-TICKETS, DAYS = 48, 14
 _RULES = Path(__file__).parent / "rules.yaml"
 _ACCOUNTS: tuple[dict[str, Any], ...] = (
     {

@@ -3,6 +3,8 @@
 from integrations.models import Integration
 from webhooks.sandbox_sending import Ticket
 
+# How many tickets there are in all.
+TICKETS = 48
 # Help desk, subject, text, priority, tags.
 _WRITTEN: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
     ("freshdesk", "Nobody in our office can sign in", "Since nine o'clock all of us see an error.", "urgent", ("vip",)),
@@ -12,7 +14,6 @@ _WRITTEN: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
     ("zendesk", "Invoice without a VAT number", "Our accountant sends it back every month.", "normal", ("billing",)),
     ("zendesk", "Thank you, Maria!", "She stayed on the phone until it worked.", "low", ("praise",)),
     ("freshdesk", "Export takes an hour", "It was two minutes last year.", "high", ("performance",)),
-    ("freshdesk", "Parcel arrived a week late", "The present came after the birthday.", "normal", ("goodwill",)),
     ("zendesk", "Please cancel and pay back order 60377", "Wrong size, unopened.", "normal", ("refund", "orders")),
     ("freshdesk", "Cannot attach pictures", "The button does nothing in Firefox.", "normal", ("bug",)),
     ("zendesk", "Where is my parcel?", "Tracking has not moved for four days.", "normal", ("orders",)),
@@ -21,12 +22,16 @@ _WRITTEN: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
     ("zendesk", "Double payment in August", "See the statement attached.", "urgent", ("refund", "billing")),
     ("freshdesk", "Printer integration stopped", "Labels come out empty.", "high", ("bug",)),
     ("zendesk", "Great new dashboard", "The best change in years.", "low", ("praise",)),
+    ("freshdesk", "Parcel arrived a week late", "The present came after the birthday.", "normal", ("goodwill",)),
 )  # fmt: skip
 
 
 def ticket_of(place: int) -> tuple[str, Ticket]:
     """Return the ticket at a place of an endless row, with the help desk that it was written to."""
     platform, subject, text, priority, tags = _WRITTEN[place % len(_WRITTEN)]
+    if place < TICKETS - 1:
+        # Somebody has to answer those: one question is enough.
+        tags = tuple(tag for tag in tags if tag != "goodwill")
     return platform, Ticket(subject, text, priority, "open", tags, f"customer{place % 9}@example.com")
 
 
