@@ -31,6 +31,7 @@ _actions: dict[str, str] = {
     "member.removed": "A member was removed.",
     "signed_in": "Somebody signed in.",
     "signed_out": "Somebody signed out.",
+    "sessions.ended": "Somebody ended sign-ins of his own in other browsers.",
     "sign_in_failed": "A sign-in failed.",
     "password.changed": "A password was changed.",
     "second_factor.added": "A second factor was set up.",

@@ -209,6 +209,7 @@ LOGIN_REDIRECT_URL = "admin:index"
 # Whether people may make themselves a demo organization, whose platforms are played.
 DEMO = env.bool("SUPPORTOPS_DEMO", default=MODE == "embedded")
 SECURE_COOKIES = PUBLIC_URL.startswith("https://")
+SESSION_ENGINE = "supportops.people.session_store"
 SESSION_COOKIE_SECURE = SECURE_COOKIES
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -31,6 +31,7 @@ ROUTES: dict[str, str] = {
     "GET /admin/login/code/": "public",
     "POST /admin/login/code/": "public",
     "GET /admin/account/": "session",
+    "POST /admin/account/sessions/": "session",
     "GET /admin/password_change/": "session",
     "POST /admin/password_change/": "session",
     "GET /admin/account/second-factor/": "session",

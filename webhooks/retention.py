@@ -16,7 +16,6 @@ from typing import Any
 import structlog
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.db import IntegrityError, connection, models, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Coalesce
@@ -30,6 +29,7 @@ from supportops import clock
 from supportops.api.idempotency import forget_old_answers
 from supportops.ids import first_id_at
 from supportops.jobs.models import Job, JobStatus
+from supportops.people.models import BrowserSession, SignIn
 from supportops.tenancy.scope import working_for
 from webhooks.chores import Every
 from webhooks.models import Delivery, DeliveryBody, DeliveryConflict, DeliveryKey, DeliveryStatus, RejectionMinute
@@ -222,14 +222,15 @@ def _old_answers() -> int:
 
 
 def _old_sessions() -> int:
-    return _first_of(Session.objects.filter(expire_date__lt=clock.now()).order_by("expire_date"))
+    return _first_of(BrowserSession.objects.filter(expire_date__lt=clock.now()).order_by("expire_date"))
 
 
 def _old_sign_ins() -> int:
     """Delete attempts to sign in, which hold addresses of strangers, with the other contents."""
     cutoff = clock.now() - timedelta(days=settings.CONTENT_DAYS)
     kinds = (AccessAttempt, AccessFailureLog, AccessLog)
-    return sum(_first_of(kind.objects.filter(attempt_time__lt=cutoff).order_by("pk")) for kind in kinds)
+    shown = _first_of(SignIn.objects.filter(pk__lt=first_id_at(cutoff), at__lt=cutoff).order_by("pk"))
+    return shown + sum(_first_of(kind.objects.filter(attempt_time__lt=cutoff).order_by("pk")) for kind in kinds)
 
 
 def _first_of(rows: Any) -> int:

@@ -5,9 +5,11 @@ from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from supportops.people import passwords, second_factor
+from supportops.people import passwords, second_factor, sessions
 from supportops.people.account_forms import ChangePasswordForm
+from supportops.people.journal import note
 from supportops.people.own_pages import OwnPage
 from supportops.tenancy.memberships import places_of
 
@@ -23,7 +25,27 @@ class AccountView(OwnPage):
             places=places_of(user),
             has_second_factor=second_factor.has_second_factor(user),
             codes_left=second_factor.recovery_codes_left(user),
+            sessions=sessions.open_sessions(user, request.session.session_key),
+            sign_ins=sessions.sign_ins_of(user),
         )
+
+
+class EndSessionsView(OwnPage):
+    """Ends one of the person's sessions, or all but this one."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        user = self.user()
+        if "others" in request.POST:
+            count = sessions.end_others(user, request.session.session_key)
+        else:
+            count = int(sessions.end_session(user, request.POST.get("session", "")))
+        if count:
+            note("sessions.ended", user, changes={"count": count})
+            text = ngettext("%(count)s sign-in was ended.", "%(count)s sign-ins were ended.", count)
+            messages.success(request, text % {"count": count})
+        else:
+            messages.info(request, _("There was no such sign-in any more."))
+        return HttpResponseRedirect(reverse("account"))
 
 
 class ChangePasswordView(OwnPage):

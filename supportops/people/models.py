@@ -1,10 +1,12 @@
-"""Users, who sign in by e-mail address, their second factor, and API tokens, which belong to an organization."""
+"""Users, who sign in by e-mail address, with sessions and second factor; invitations and tokens of organizations."""
 
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import IntegrityError, models, transaction
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy
 from django_otp.models import Device, ThrottlingMixin
 
 from supportops import clock
@@ -71,6 +73,44 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_short_name(self) -> str:
         return self.name or self.email
+
+
+class BrowserSession(AbstractBaseSession):
+    """A browser's session. Beside Django's own fields: whose it is, and when it was last used."""
+
+    # No foreign key: a session outlives nobody by more than its own end, and is written at every page.
+    user_id = models.UUIDField(null=True, db_index=True)
+    last_seen_at = models.DateTimeField(default=clock.now)
+
+    @classmethod
+    def get_session_store_class(cls) -> Any:
+        from supportops.people.session_store import SessionStore
+
+        return SessionStore
+
+
+class SignIn(models.Model):
+    """A sign-in that somebody made or tried under a person's address, for this person to see."""
+
+    class Outcome(models.TextChoices):
+        """What came of it."""
+
+        DONE = "done", gettext_lazy("signed in")
+        WRONG_PASSWORD = "password", gettext_lazy("wrong password")
+        WRONG_CODE = "code", gettext_lazy("wrong code")
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_ins")
+    at = models.DateTimeField(default=clock.now)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices)
+    ip = models.CharField(max_length=45, blank=True)
+    browser = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "-id"], name="sign_ins_of_user")]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} {self.at:%Y-%m-%d %H:%M}"
 
 
 class Authenticator(ThrottlingMixin, Device):  # type: ignore[misc]

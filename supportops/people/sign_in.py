@@ -8,8 +8,9 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from supportops.context import SYSTEM
+from supportops.people import sessions
 from supportops.people.journal import himself, note
-from supportops.people.models import User
+from supportops.people.models import SignIn, User
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,10 @@ def attempted_email(request: HttpRequest | None, credentials: dict[str, Any] | N
 
 @receiver(user_logged_in, dispatch_uid="people.signed_in")
 def note_sign_in(sender: Any, request: HttpRequest | None, user: User, **kwargs: Any) -> None:
-    """Write `signed_in`."""
+    """Write `signed_in`, and note in the session where it comes from."""
+    if request is not None and hasattr(request, "session"):
+        sessions.mark(request)
+    sessions.remember(user, SignIn.Outcome.DONE, request)
     note("signed_in", user, actor=himself(user))
 
 
@@ -34,7 +38,13 @@ def note_sign_out(sender: Any, request: HttpRequest | None, user: User | None, *
 
 
 @receiver(user_login_failed, dispatch_uid="people.sign_in_failed")
-def note_failed_sign_in(sender: Any, credentials: dict[str, Any], factor: str = "password", **kwargs: Any) -> None:
+def note_failed_sign_in(
+    sender: Any,
+    credentials: dict[str, Any],
+    request: HttpRequest | None = None,
+    factor: str = "password",
+    **kwargs: Any,
+) -> None:
     """Write `sign_in_failed` for somebody who exists; strangers' addresses belong to nobody's log.
 
     `factor` is what was wrong: `password` or `code`.
@@ -43,5 +53,6 @@ def note_failed_sign_in(sender: Any, credentials: dict[str, Any], factor: str = 
     if user is None:
         logger.info("A sign-in failed for an address that is not known.")
         return
+    sessions.remember(user, SignIn.Outcome(factor), request)
     # Whoever it was, it was not shown to be the user.
     note("sign_in_failed", user, actor=SYSTEM, changes={"by": factor})

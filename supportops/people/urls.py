@@ -8,6 +8,7 @@ urlpatterns = [
     path("admin/login/", sign_in_views.SignInView.as_view(), name="sign-in"),
     path("admin/login/code/", sign_in_views.CodeView.as_view(), name="sign-in-code"),
     path("admin/account/", account_views.AccountView.as_view(), name="account"),
+    path("admin/account/sessions/", account_views.EndSessionsView.as_view(), name="end-sessions"),
     path("admin/password_change/", account_views.ChangePasswordView.as_view(), name="password-change"),
     path("admin/account/second-factor/", second_factor_views.SetUpView.as_view(), name="second-factor"),
     path("admin/account/second-factor/remove/", second_factor_views.RemoveView.as_view(), name="second-factor-remove"),

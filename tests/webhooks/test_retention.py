@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from axes.models import AccessAttempt
-from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -30,7 +29,9 @@ from rules.models import (
 )
 from supportops import clock
 from supportops.api.models import KeptAnswer
+from supportops.ids import first_id_at
 from supportops.jobs.models import Job, JobStatus
+from supportops.people.models import BrowserSession, SignIn
 from supportops.tenancy.scope import working_for
 from tests.builders import World
 from tests.history import History, id_at, make_delivery, make_history, make_integration, make_rule
@@ -195,8 +196,10 @@ def test_the_rest_goes_too(world: World) -> None:
             KeptAnswer.objects.create(
                 caller="c", route="r", key=str(hours), body_digest="", created_at=now - timedelta(hours=hours)
             )
-    Session.objects.create(session_key="old", session_data="", expire_date=now - timedelta(seconds=1))
-    Session.objects.create(session_key="new", session_data="", expire_date=now + timedelta(days=1))
+    BrowserSession.objects.create(session_key="old", session_data="", expire_date=now - timedelta(seconds=1))
+    BrowserSession.objects.create(session_key="new", session_data="", expire_date=now + timedelta(days=1))
+    for days in (1, 31):
+        SignIn.objects.create(pk=first_id_at(days_ago(days)), user=world.ada.owner, at=days_ago(days), outcome="done")
     attempt = AccessAttempt.objects.create(username="x", failures_since_start=1)
     AccessAttempt.objects.filter(pk=attempt.pk).update(attempt_time=days_ago(31))
     Worker.objects.create(beat_at=now - timedelta(hours=2))
@@ -206,8 +209,9 @@ def test_the_rest_goes_too(world: World) -> None:
         assert UsageHour.objects.count() == 1
         assert sorted(Job.objects.values_list("status", flat=True)) == [JobStatus.RUNNING, JobStatus.SUCCEEDED]
         assert list(KeptAnswer.objects.values_list("key", flat=True)) == ["23"]
-    assert list(Session.objects.values_list("pk", flat=True)) == ["new"]
+    assert list(BrowserSession.objects.values_list("pk", flat=True)) == ["new"]
     assert not AccessAttempt.objects.exists()
+    assert SignIn.objects.count() == 1
     assert list(Worker.objects.values_list("pk", flat=True)) == [alive.pk]
 
 
