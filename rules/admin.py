@@ -321,6 +321,8 @@ def _changed(draft: RuleDraft, post: Any) -> RuleDraft:
         draft.conditions.change(post["_row"])
     moves: dict[str, Callable[[int], None]] = {
         "_remove": draft.remove_card,
+        "_copy": draft.copy_card,
+        "_change": draft.choose_for,
         "_up": lambda place: draft.move_card(place, -1),
         "_down": lambda place: draft.move_card(place, 1),
     }
@@ -328,7 +330,10 @@ def _changed(draft: RuleDraft, post: Any) -> RuleDraft:
         if post.get(name, "").isdigit():
             move(int(post[name][:6]))
     if "_add" in post:
-        draft.add_card()
+        draft.add_step(post["_add"])
+    place, _mark, choice = post.get("_use", "").partition(":")
+    if choice and place.isdigit():
+        draft.use(int(place[:6]), choice)
     return draft
 
 

@@ -13,6 +13,8 @@ from rules.calendars import Calendars
 from rules.models import LookupTable, Rule, Variable
 from supportops.tenancy.models import Environment
 
+_MOST_OFFERED = 200
+
 
 @dataclass(frozen=True)
 class KnownIntegration:
@@ -123,6 +125,12 @@ class OrganizationCatalogue:
 
     def has_rule(self, reference: str) -> bool:
         return reference in self._rules
+
+    @cached_property
+    def rule_names(self) -> list[str]:
+        """Return the names of rules, for pages to offer."""
+        rows = Rule.objects.filter(deleted_at__isnull=True).order_by("name")
+        return list(rows.values_list("name", flat=True)[:_MOST_OFFERED])
 
     @cached_property
     def scripts(self) -> KnownScripts:

@@ -2,117 +2,29 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import QueryDict
 
-from integrations.forms import TemplatesForm
-from integrations.pieces import NotReadable, json_text, parsed, pieces_of, same_text
+from integrations.pieces import NotReadable, json_text, parsed, same_text
 from rules.catalogue import OrganizationCatalogue
 from rules.event_fields import EventFields
 from rules.form_conditions import ConditionsForm, NotOfThisPage
-from rules.forms import (
-    RuleForm,
-    StepForm,
-    TriggerForm,
-    parameters_form,
-    put,
-    spec_of,
-)
-from rules.kinds import MODELS
+from rules.form_options import OptionsForm
+from rules.forms import RuleForm, TriggerForm, put
 from rules.problems import Problem
+from rules.step_cards import Card, without_strangers
+from rules.step_choices import ChoiceGroup, choice_groups
+from rules.step_kinds import as_choice
 from rules.trying import fields_of
 
 _OWN = ("name", "description", "enabled")
 # A page with more cards than this would take minutes to draw; the document itself takes up to 100 steps.
 MOST_CARDS = 100
-# A card with more parameters than this folds away those that are optional and empty.
-_FEW = 6
-_FIRST = 4
 
 
 class Unreadable(Exception):
     """The page sent something that no page of ours sends."""
-
-
-@dataclass
-class Card:
-    """One step on the page. `place` tells it from the others wherever it is moved."""
-
-    place: int
-    original: dict[str, Any]
-    form: StepForm
-    parameters: TemplatesForm | None
-    description: str = ""
-    # Problems that belong to no field of the card.
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def base(self) -> str:
-        return json.dumps(self.original, ensure_ascii=False)
-
-    @property
-    def title(self) -> str:
-        return str(self.original.get("id") or self.original.get("action") or "New step")
-
-    @property
-    def unknown(self) -> list[str]:
-        """Return the names of what the card does not show, but keeps."""
-        shown = {"id", "platform", "action", "integration", "condition", "on_failure", "on_uncertain", "timeout"}
-        names = [name for name in self.original if name not in shown | {"parameters", "retry"}]
-        given = self.original.get("parameters")
-        if isinstance(given, Mapping) and self.parameters is not None:
-            names += [f"parameters.{name}" for name in given if not self.parameters.shows(name)]
-        return names
-
-    @property
-    def shown_first(self) -> list[Any]:
-        """Return the parameters that are needed, filled in or wrong, and a few more where these are few."""
-        return self._arranged[0]
-
-    @property
-    def shown_later(self) -> list[Any]:
-        return self._arranged[1]
-
-    @property
-    def has_later_errors(self) -> bool:
-        return any(bound.errors for bound in self.shown_later)
-
-    @property
-    def has_circumstances(self) -> bool:
-        """Return whether something stands in the part that is folded away."""
-        names = ("condition", "on_failure", "on_uncertain", "attempts", "base", "timeout")
-        is_set = any(self.form[name].value() not in (None, "", "abort", "hold") for name in names)
-        return is_set or any(self.form[name].errors for name in (*names, "id"))
-
-    @property
-    def _arranged(self) -> tuple[list[Any], list[Any]]:
-        bound = list(self.parameters or ())
-        if len(bound) <= _FEW:
-            return bound, []
-        first = [item for place, item in enumerate(bound) if place < _FIRST or _matters(item)]
-        return first, [item for item in bound if item not in first]
-
-    def is_valid(self) -> bool:
-        is_valid = self.form.is_valid()
-        return (self.parameters is None or self.parameters.is_valid()) and is_valid
-
-    def step(self, catalogue: OrganizationCatalogue) -> dict[str, Any]:
-        """Return the step as it shall be. Parameters that another action does not have go with the change to it."""
-        step = self.form.values()
-        if self.parameters is not None:
-            values = self.parameters.values()
-            if values != (self.original.get("parameters") or {}):
-                step["parameters"] = values
-        if self.form.cleaned_data["kind"] != self.form.initial["kind"]:
-            spec = spec_of(catalogue, step)
-            known = {name for piece in pieces_of(spec.model) for name in piece.names} if spec else set()
-            given = step.get("parameters")
-            is_open = spec is not None and spec.model.model_config.get("extra") == "allow"
-            if isinstance(given, Mapping) and not is_open:
-                step["parameters"] = {name: value for name, value in given.items() if name in known}
-        return step
 
 
 class RuleDraft:
@@ -129,6 +41,7 @@ class RuleDraft:
         self.inputs_text = ""
         self.inputs_error = ""
         self.rule_form: RuleForm
+        self.options: OptionsForm
         self.trigger: TriggerForm
         self.fields: EventFields
         self.conditions: ConditionsForm
@@ -151,11 +64,10 @@ class RuleDraft:
                 "enabled": bool(document.get("enabled", True)),
             }
         )
+        draft.options = OptionsForm(original=draft.base, catalogue=catalogue)
         draft._show_trigger(dict(trigger))
         draft.inputs_text = json_text(document.get("inputs"))
         for place, step in enumerate(steps):
-            if kind := next((name for name in MODELS if name in step), None):
-                raise Unreadable(f"A step with `{kind}` has no card yet: such a rule is written as a document.")
             draft.cards.append(draft._card(place, step))
         return draft
 
@@ -169,6 +81,9 @@ class RuleDraft:
         _steps_of(draft.base)
         trigger = draft.base.get("trigger", {})
         draft.rule_form = RuleForm(post)
+        # A page without these fields has nothing to say of them.
+        given = post if "options-mode" in post else None
+        draft.options = OptionsForm(given, original=draft.base, catalogue=catalogue)
         draft.trigger = TriggerForm(
             post,
             original=trigger if isinstance(trigger, Mapping) else {},
@@ -192,15 +107,12 @@ class RuleDraft:
         return draft
 
     def _card(self, place: int, step: Mapping[str, Any], data: Any = None) -> Card:
-        prefix = f"step-{place}"
-        spec = spec_of(self.catalogue, step)
-        return Card(
-            place,
-            dict(step),
-            StepForm(data, prefix=prefix, original=step, catalogue=self.catalogue),
-            parameters_form(data, prefix=f"{prefix}-p", step=step, catalogue=self.catalogue),
-            spec.description if spec else "",
-        )
+        return Card.of(place, step, self.catalogue, data)
+
+    @property
+    def choices(self) -> list[ChoiceGroup]:
+        """Return what a step can do."""
+        return choice_groups(self.catalogue)
 
     # --- turned into --------------------------------------------------------------------------------------------
     def document(self) -> dict[str, Any] | None:
@@ -210,12 +122,15 @@ class RuleDraft:
         parts: list[Any] = [self.rule_form, self.trigger, *self.cards]
         if self.trigger.hears_events:
             parts.append(self.conditions)
+        if self.options.is_bound:
+            parts.append(self.options)
         if any([not part.is_valid() for part in parts]) or not self._inputs_are_readable():  # noqa: C419 - all marked
             return None
         given = self.rule_form.cleaned_data
         document: dict[str, Any] = {"name": given["name"].strip(), "enabled": given["enabled"]}
         put(document, "description", given["description"].strip() or None)
-        document.update({name: value for name, value in self.base.items() if name not in _OWN})
+        base = self.options.values() if self.options.is_bound else self.base
+        document.update({name: value for name, value in base.items() if name not in _OWN})
         trigger = self._trigger_values()
         if trigger or "trigger" in self.base:
             document["trigger"] = trigger
@@ -254,11 +169,36 @@ class RuleDraft:
         return document
 
     # --- changed on the page ------------------------------------------------------------------------------------
-    def add_card(self) -> None:
-        """Append an empty step."""
+    def add_step(self, choice: str) -> None:
+        """Append a step that does what was chosen; an empty one where nothing was."""
         if len(self.cards) < MOST_CARDS:
-            place = max((card.place for card in self.cards), default=-1) + 1
-            self.cards.append(self._card(place, {"action": ""}))
+            step = as_choice({}, choice) if choice else {"action": ""}
+            is_replacing = self.cards and self.cards[-1].is_empty
+            place = self.cards.pop().place if is_replacing else self._free_place()
+            self.cards.append(self._card(place, step))
+
+    def copy_card(self, place: int) -> None:
+        """Put a copy of a step after it. It has no name of its own: names are unique in a rule."""
+        for at, card in enumerate(self.cards):
+            if card.place == place and len(self.cards) < MOST_CARDS:
+                twin = {name: value for name, value in card.original.items() if name != "id"}
+                self.cards.insert(at + 1, self._card(self._free_place(), twin))
+                return
+
+    def choose_for(self, place: int) -> None:
+        """Offer what a step could do instead."""
+        for card in self.cards:
+            card.is_choosing = card.place == place
+
+    def use(self, place: int, choice: str) -> None:
+        """Let a step do what was chosen instead."""
+        for at, card in enumerate(self.cards):
+            if card.place == place:
+                step = without_strangers(as_choice(card.original, choice), self.catalogue)
+                self.cards[at] = self._card(place, step)
+
+    def _free_place(self) -> int:
+        return max((card.place for card in self.cards), default=-1) + 1
 
     def remove_card(self, place: int) -> None:
         self.cards = [card for card in self.cards if card.place != place]
@@ -302,7 +242,7 @@ class RuleDraft:
 
     def disable(self) -> None:
         """Let everything be read and nothing be typed: for somebody who may not write."""
-        parts: list[Any] = [self.rule_form, self.trigger]
+        parts: list[Any] = [self.rule_form, self.options, self.trigger]
         for card in self.cards:
             parts += [card.form, *([card.parameters] if card.parameters else [])]
         for part in parts:
@@ -312,7 +252,7 @@ class RuleDraft:
     def everything_wrong(self) -> list[str]:
         """Return what cannot be read on the page, as one list."""
         found = [*self.raw_problems, *([f"inputs: {self.inputs_error}"] if self.inputs_error else [])]
-        forms: list[Any] = [self.rule_form, self.trigger]
+        forms: list[Any] = [self.rule_form, self.options, self.trigger]
         for card in self.cards:
             forms += [card.form, *([card.parameters] if card.parameters else [])]
         for form in forms if self.mode == "form" else ():
@@ -331,6 +271,12 @@ class RuleDraft:
 
     def _shown(self, problem: Problem) -> bool:
         part, _, rest = problem.attr.partition(".")
+        if part in self.options.fields and self.options.is_bound:
+            self.options.add_error(part, f"{rest}: {problem.detail}" if rest else problem.detail)
+            return True
+        if part == "concurrency" and self.options.is_bound:
+            self.options.add_error(rest if rest in self.options.fields else "mode", problem.detail)
+            return True
         if part in self.rule_form.fields and not rest:
             self.rule_form.add_error(part, problem.detail)
             return True
@@ -358,8 +304,10 @@ class RuleDraft:
         if name == "parameters" and card.parameters is not None and deeper:
             if card.parameters.add_problem(deeper, detail):
                 return True
+        elif name == card.kind and card.parameters is not None and card.parameters.add_problem(deeper or name, detail):
+            return True
         elif name in ("platform", "action"):
-            card.form.add_error("kind", detail)
+            card.problems.append(detail)
             return True
         elif name == "retry" and deeper in card.form.fields:
             card.form.add_error(deeper, detail)
@@ -369,10 +317,6 @@ class RuleDraft:
             return True
         card.problems.append(f"{rest}: {detail}" if rest else detail)
         return True
-
-
-def _matters(bound: Any) -> bool:
-    return bool(bound.field.is_needed or bound.value() not in (None, "") or bound.errors)
 
 
 def event_types_of(trigger: TriggerForm) -> tuple[str, ...]:
@@ -388,7 +332,7 @@ def as_text(document: Mapping[str, Any]) -> str:
 
 def new_document() -> dict[str, Any]:
     """Return what the page of a new rule begins with."""
-    return {"name": "", "enabled": True, "trigger": {}, "actions": [{"action": ""}]}
+    return {"name": "", "enabled": True, "trigger": {}, "actions": []}
 
 
 def _steps_of(document: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:

@@ -17,14 +17,15 @@ from unfold.widgets import (
 
 from integrations import registry
 from integrations.base import BaseIntegration
-from integrations.errors import IntegrationError
-from integrations.forms import TemplatesForm, choices_address
 from integrations.pieces import NotReadable, json_text, parsed, same_text
-from integrations.specs import ActionSpec
 from integrations.types import connector_of as connector_in_scope
-from integrations.types import platforms
 from rules.catalogue import OrganizationCatalogue
 from rules.cron import SCHEDULE
+from rules.document import StepDocument, Trigger
+from rules.form_further import add_further, further_pieces, with_further
+from rules.kinds import MODELS
+from rules.step_choices import action_choices
+from rules.step_kinds import as_choice, choice_of, kind_of
 
 MANUAL = "manual"
 _MISSING = object()
@@ -115,6 +116,8 @@ class TriggerForm(forms.Form):
         self._offer(catalogue)
 
     def _offer(self, catalogue: OrganizationCatalogue) -> None:
+        self.further = further_pieces(Trigger, {"platform", "conditions", *_OF_EVENTS, *_OF_TIMES})
+        add_further(self, self.further, self.original)
         platforms = [(c.key, c.name) for c in registry.all_connectors() if c.events or c.open_events]
         field_of(self, "platform").choices = with_present(
             [
@@ -172,6 +175,7 @@ class TriggerForm(forms.Form):
         if self.shown_platform != given["platform"]:
             # The fields on the page were those of the platform before.
             return TriggerForm.of_platform(given["platform"])
+        trigger = with_further(self, self.further, trigger)
         for name in _OF_TIMES if self.shown_platform == SCHEDULE else ():
             if given[name] != (self.original.get(name) or ""):
                 put(trigger, name, given[name] or None)
@@ -239,10 +243,32 @@ class StepForm(forms.Form):
         required=False, label="Deadline", widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "30s"})
     )
 
+    factor = forms.CharField(
+        required=False, label="Times longer each time", widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "4"})
+    )
+    cap = forms.CharField(
+        required=False, label="Longest pause", widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "1h"})
+    )
+    order = forms.ChoiceField(
+        required=False,
+        label="Begins",
+        choices=[("before", "after the step before"), ("once", "at once"), ("named", "after the steps named here")],
+        widget=UnfoldAdminSelectWidget(),
+    )
+    needs = forms.CharField(
+        required=False,
+        label="Steps to wait for",
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "step-1, step-2"}),
+        help_text="Names of steps, separated by commas.",
+    )
+
     # Where the form's fields stand in the document.
     _DEFAULTS = {"on_failure": "abort", "on_uncertain": "hold"}
     _TEXTS = ("id", "condition", "timeout")
-    _RETRY = ("attempts", "base")
+    _RETRY = ("attempts", "base", "factor", "cap")
+    _KNOWN = frozenset(
+        {"platform", "integration", "action", "parameters", "inputs", "retry", "needs", *_DEFAULTS, *_TEXTS, *MODELS}
+    )
 
     def __init__(
         self, data: Any = None, *, prefix: str, original: Mapping[str, Any], catalogue: OrganizationCatalogue
@@ -252,16 +278,19 @@ class StepForm(forms.Form):
         platform, action = str(original.get("platform") or ""), str(original.get("action") or "")
         retry = original.get("retry")
         retry = retry if isinstance(retry, Mapping) else {}
+        needs = original.get("needs")
         self.initial = {
-            "kind": f"{platform}:{action}",
+            "kind": choice_of(original),
             "integration": original.get("integration") or "",
             **{name: original.get(name, default) for name, default in self._DEFAULTS.items()},
             **{name: scalar_text(original.get(name)) for name in self._TEXTS},
             **{name: scalar_text(retry.get(name)) for name in self._RETRY},
+            "order": "before" if needs is None else "once" if needs == [] else "named",
+            "needs": ", ".join(map(str, needs)) if isinstance(needs, list) else "",
         }
         field_of(self, "kind").choices = action_choices(self.initial["kind"])
         accounts = [item.name for item in catalogue.integrations if item.platform == platform]
-        self.needs_account = not is_generic(platform, action)
+        self.needs_account = kind_of(original) == "action" and not is_generic(platform, action)
         if self.needs_account:
             field_of(self, "integration").choices = with_present(
                 [("", "the one of this platform"), *((name, name) for name in accounts)], self.initial["integration"]
@@ -272,23 +301,38 @@ class StepForm(forms.Form):
             field_of(self, name).choices = with_present(
                 list(field_of(self, name).choices), str(self.initial[name] or default)
             )
+        self.further = further_pieces(StepDocument, self._KNOWN)
+        add_further(self, self.further, original)
+
+    @property
+    def further_fields(self) -> list[Any]:
+        """Return the fields that the document's model adds to those written here."""
+        return [self[piece.name] for piece in self.further]
 
     def values(self) -> dict[str, Any]:
-        """Return the step as it shall be, with the parameters of `original`."""
+        """Return the step as it shall be, with what it is given in `original`."""
         given, step = self.cleaned_data, dict(self.original)
         if given["kind"] != self.initial["kind"]:
-            platform, _, action = given["kind"].partition(":")
-            step = {**({"platform": platform} if platform else {}), "action": action, **step}
-            put(step, "platform", platform or None)
-            step["action"] = action
-            step.pop("integration", None)
+            step = as_choice(step, given["kind"])
         elif self.needs_account and given["integration"] != self.initial["integration"]:
             put(step, "integration", given["integration"] or None)
         for name in (*self._TEXTS, *self._DEFAULTS):
             if not same_text(given[name], str(self.initial[name])):
                 put(step, name, given[name].strip() or None)
         self._put_retry(step)
-        return step
+        self._put_needs(step)
+        return with_further(self, self.further, step)
+
+    def _put_needs(self, step: dict[str, Any]) -> None:
+        order, names = given_text(self, "order") or "before", given_text(self, "needs")
+        # Whoever names steps means them, whatever stands in the choice before.
+        if (order, names.strip()) == (self.initial["order"], self.initial["needs"]):
+            return
+        named = [part.strip() for part in names.split(",") if part.strip()]
+        if order == "named" or (named and names.strip() != self.initial["needs"]):
+            put(step, "needs", named or None)
+        else:
+            put(step, "needs", [] if order == "once" else None)
 
     def _put_retry(self, step: dict[str, Any]) -> None:
         changed = [name for name in self._RETRY if not same_text(given_text(self, name), self.initial[name])]
@@ -297,46 +341,9 @@ class StepForm(forms.Form):
         retry = dict(step["retry"]) if isinstance(step.get("retry"), Mapping) else {}
         for name in changed:
             text = given_text(self, name).strip()
-            put(retry, name, int(text) if text.isdigit() else text or None)
+            number = int(text) if text.isdigit() and len(text) < 10 else text
+            put(retry, name, number if text else None)
         put(step, "retry", retry or None)
-
-
-def parameters_form(
-    data: Any, *, prefix: str, step: Mapping[str, Any], catalogue: OrganizationCatalogue
-) -> TemplatesForm | None:
-    """Return the form of a step's parameters; None where the step names no action that exists."""
-    spec = spec_of(catalogue, step)
-    original = step.get("parameters")
-    if spec is None or not isinstance(original, (Mapping, type(None))):
-        return None
-    connector = connector_of(str(step.get("platform") or ""))
-    at = choices_address(connector, str(step.get("integration") or "")) if connector is not None else ""
-    return TemplatesForm(spec.model, prefix=prefix, data=data, original=original or {}, choices_at=at)
-
-
-def spec_of(catalogue: OrganizationCatalogue, step: Mapping[str, Any]) -> ActionSpec | None:
-    """Return what the catalogue says of a step's action, None when there is no such action."""
-    try:
-        return catalogue.action(str(step.get("platform") or ""), str(step.get("action") or ""))[1]
-    except (IntegrationError, registry.UnknownPlatform):
-        return None
-
-
-def action_choices(present: str) -> list[Any]:
-    """Return every action, grouped by platform, and the present one even where it does not exist."""
-    groups: list[Any] = [("", "choose an action")]
-    known: set[str] = set()
-    for connector in sorted(platforms().all(), key=lambda item: (not item.is_generic, item.name)):
-        options = [
-            (f"{'' if connector.is_generic else connector.key}:{spec.name}", spec.label or _label(spec.name))
-            for spec in connector.actions
-        ]
-        known.update(value for value, _ in options)
-        if options:
-            groups.append((connector.name, options))
-    if present not in (":", "") and present not in known:
-        groups.append((present, f"{present.lstrip(':')} (as written)"))
-    return groups
 
 
 def is_generic(platform: str, action: str) -> bool:
@@ -389,7 +396,3 @@ def _listed(value: Any) -> list[str]:
     if isinstance(value, list):
         return [str(item) for item in value]
     return [] if value is None else [str(value)]
-
-
-def _label(name: str) -> str:
-    return name.replace("_", " ").capitalize()

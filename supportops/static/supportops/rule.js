@@ -17,11 +17,17 @@
     const answer = await fetch(form().action, { method: "POST", body: data, headers: { "X-Requested-With": "fetch" } });
     const drawn = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("rule-page");
     if (!answer.ok || !drawn) return location.reload();
+    // What was just chosen closes what it was chosen from.
+    if (["_add", "_use"].includes(button?.name)) open.delete("add-step");
+    const places = new Set([...document.querySelectorAll(".so-step")].map((one) => one.id));
     for (const id of open) drawn.querySelector(`details[id="${id}"]`)?.setAttribute("open", "");
     page().replaceWith(document.adoptNode(drawn));
     htmx.process(page());
     enhance(page());
-    (page().querySelector("[data-autofocus]") || document.getElementById(focused))?.focus();
+    const added = [...document.querySelectorAll(".so-step")].find((one) => !places.has(one.id));
+    const first = added?.querySelector(".so-step-body :is(input, textarea, select):not([type=hidden])");
+    added?.scrollIntoView({ block: "nearest" });
+    (page().querySelector("[data-autofocus]") || first || document.getElementById(focused))?.focus();
     page().dispatchEvent(new CustomEvent("supportops:drawn", { bubbles: true }));
   }
 
@@ -126,6 +132,63 @@
     menu.querySelector("summary").focus();
   });
 
+  // --- steps: folded away, dragged, chosen ---------------------------------------------------------------------------
+  const FOLDED = "supportops-folded";
+  const folded = () => new Set((sessionStorage.getItem(FOLDED) || "").split(" ").filter(Boolean));
+  const keyOf = (step) => `${location.pathname}#${step.id}`;
+  function fold(step, is_folded) {
+    step.classList.toggle("so-collapsed", is_folded);
+    step.querySelector("[data-collapse]")?.setAttribute("aria-expanded", String(!is_folded));
+  }
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-collapse]");
+    if (!button) return;
+    const step = button.closest(".so-step"), all = folded();
+    fold(step, !step.classList.contains("so-collapsed"));
+    all[step.classList.contains("so-collapsed") ? "add" : "delete"](keyOf(step));
+    sessionStorage.setItem(FOLDED, [...all].join(" "));
+  });
+  // The order of the cards is the order in which they are sent; only their numbers have to follow.
+  document.addEventListener("supportops-sorted", () => {
+    document.querySelectorAll(".so-step-number").forEach((one, place) => { one.textContent = `${place + 1}.`; });
+    changedBy(form());
+  });
+  document.addEventListener("input", (event) => {
+    if (!event.target.matches("[data-search]")) return;
+    const list = event.target.closest("[data-chooser]");
+    const words = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let found = 0;
+    for (const group of list.querySelectorAll("[data-group]")) {
+      let here = 0;
+      for (const one of group.querySelectorAll("[data-words]")) {
+        const text = one.dataset.words.toLowerCase();
+        one.hidden = !words.every((word) => text.includes(word));
+        here += one.hidden ? 0 : 1;
+      }
+      group.hidden = !here;
+      found += here;
+    }
+    const nothing = list.querySelector("[data-nothing]");
+    if (nothing) nothing.hidden = found > 0;
+  });
+  document.addEventListener("keydown", (event) => {
+    const list = event.target.closest("[data-chooser]");
+    if (!list) return;
+    const shown = [...list.querySelectorAll("[data-words]")].filter((one) => !one.hidden && !one.closest("[hidden]"));
+    const at = shown.indexOf(document.activeElement);
+    if (event.key === "Enter" && event.target.matches("[data-search]")) {
+      event.preventDefault();
+      shown[0]?.click();
+    } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      const next = at + (event.key === "ArrowDown" ? 1 : -1);
+      (next < 0 ? list.querySelector("[data-search]") : shown[Math.min(next, shown.length - 1)])?.focus();
+    }
+  });
+  document.addEventListener("toggle", (event) => {
+    if (event.target.id === "add-step" && event.target.open) event.target.querySelector("[data-search]").focus();
+  }, true);
+
   // --- several values as chips ------------------------------------------------------------------------------------------
   function chips(area) {
     if (area.disabled || area.previousElementSibling?.classList.contains("so-chipbox")) return;
@@ -183,6 +246,10 @@
   }
   function enhance(root) {
     for (const area of root.querySelectorAll("textarea[data-chips]")) chips(area);
+    const away = folded();
+    for (const step of root.querySelectorAll(".so-step")) {
+      if (away.has(keyOf(step)) && !step.matches(".so-wrong")) fold(step, true);
+    }
   }
   if (page()) enhance(page());
 })();
