@@ -14,19 +14,15 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from integrations import usage
-from rules import authoring, calendar_admin, interventions, recipient_admin, run_admin, table_admin, variable_admin
+from rules import authoring, calendar_admin, recipient_admin, run_admin, table_admin, variable_admin
 from rules.builder_admin import PAGES as BUILDER_PAGES
 from rules.builder_admin import BuilderPages
 from rules.catalogue import OrganizationCatalogue
 from rules.checking import check
 from rules.compiled import CompiledRule, compile_rule, compiled_version
-from rules.document import Input
 from rules.drafts import RuleDraft, Unreadable, as_text, new_document
-from rules.execution_form import ExecutionForm
-from rules.inputs import checked_inputs
 from rules.models import Rule, RuleVersion, Run
 from rules.problems import Refused
-from rules.script_checks import refuse_without_grant
 from rules.template_admin import PAGES as TEMPLATE_PAGES
 from rules.trying import NothingToTry, judge, recent_events, tried
 from rules.workflow_admin import PAGES as WORKFLOW_PAGES
@@ -253,19 +249,10 @@ class RuleAdmin(BuilderPages, WorkflowPages):
 
     def execute_view(self, request: HttpRequest, rule: Rule) -> HttpResponse:
         """Ask for the inputs, then start a run by hand and go to it."""
-        document = compiled_version(authoring.live_version(rule).pk).document
-        declared: dict[str, Input] | None = document.inputs
-        form = ExecutionForm(request.POST if request.method == "POST" else None, declared=declared)
-        if request.method == "POST" and form.is_valid():
-            try:
-                refuse_without_grant(document)
-                inputs = checked_inputs(declared, form.inputs())
-            except Refused as refusal:
-                form.show(refusal.problems)
-            else:
-                run = interventions.start(rule, inputs, environment=form.cleaned_data["environment"], cause="manual")
-                messages.success(request, "Started.")
-                return HttpResponseRedirect(reverse("admin:rules_run_change", args=[run.pk]))
+        form, run = self.started(request, rule)
+        if run is not None:
+            messages.success(request, "Started.")
+            return HttpResponseRedirect(reverse("admin:rules_run_change", args=[run.pk]))
         title = f"Start {rule.name}"
         return self.shown(request, "admin/rules/rule/execute.html", title, rule=rule, original=rule, form=form)
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, WithJsonSchema, model_validator
 
 from rules.business_time import DEFAULT
 from rules.document import seconds_of
@@ -36,7 +36,13 @@ def _moment_or_opening(value: Any) -> Any:
         raise ValueError(f"'{str(value)[:40]}' is neither a time such as 2026-12-01T09:00:00Z nor `open`") from None
 
 
-Duration = Annotated[float, BeforeValidator(seconds_of), Field(ge=0, le=LONGEST_WAIT)]
+Duration = Annotated[
+    float,
+    BeforeValidator(seconds_of),
+    Field(ge=0, le=LONGEST_WAIT),
+    # As people write it: 2h as well as 7200.
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}]}),
+]
 
 
 class Wait(_Given):

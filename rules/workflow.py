@@ -63,7 +63,7 @@ def workflow_of(document: Mapping[str, Any]) -> Workflow:
 def document_of(workflow: Workflow) -> dict[str, Any]:
     """Return the document that says what is drawn."""
     names = _names(workflow.nodes)
-    steps = []
+    steps: list[dict[str, Any]] = []
     before: tuple[str, ...] = ()
     for node in workflow.nodes:
         step = {name: value for name, value in node.step.items() if name != "needs"}
@@ -103,16 +103,16 @@ def _drawn(typed: Any) -> Node:
     if not isinstance(typed, Mapping) or not isinstance(typed.get("step"), Mapping):
         raise NotDrawable("A node of a drawing is an object with `key` and `step`.")
     key, name = typed.get("key"), typed.get("name", "")
-    after, unknown = typed.get("after", []), typed.get("unknown", [])
-    if not isinstance(key, str) or not isinstance(name, str) or not _are_texts(after) or not _are_texts(unknown):
+    after, unknown = _texts(typed.get("after", [])), _texts(typed.get("unknown", []))
+    if not isinstance(key, str) or not isinstance(name, str) or after is None or unknown is None:
         raise NotDrawable("`key` and `name` of a node are texts, `after` and `unknown` lists of texts.")
-    return Node(key, dict(typed["step"]), name, tuple(after), typed.get("named") is True, tuple(unknown))
+    return Node(key, dict(typed["step"]), name, after, typed.get("named") is True, unknown)
 
 
 def _node(step: Mapping[str, Any], place: int, names: Sequence[str], keys: Mapping[str, str]) -> Node:
     own = {name: value for name, value in step.items() if name != "needs"}
-    needs = step.get("needs")
-    if not _are_texts(needs):
+    needs = _texts(step.get("needs"))
+    if needs is None:
         return Node(_key(place), own, names[place], (_key(place - 1),) if place else ())
     after = tuple(dict.fromkeys(keys[name] for name in needs if name in keys))
     unknown = tuple(name for name in needs if name not in keys)
@@ -143,5 +143,8 @@ def _key(place: int) -> str:
     return f"n{place}"
 
 
-def _are_texts(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+def _texts(value: Any) -> tuple[str, ...] | None:
+    """Return a list of texts; None for anything else."""
+    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    return None

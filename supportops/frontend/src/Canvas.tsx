@@ -213,6 +213,7 @@ function Flow({ drawing, plan, label, states, entries, findings, selected, arran
               ? gettext("Enter goes to what became of the step.")
               : "",
           "node.a11yDescription.keyboardDisabled": "",
+          "edge.a11yDescription.default": "",
           "controls.ariaLabel": gettext("Size of the picture"),
           "controls.zoomIn.ariaLabel": gettext("Larger"),
           "controls.zoomOut.ariaLabel": gettext("Smaller"),

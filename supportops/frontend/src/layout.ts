@@ -37,7 +37,7 @@ function heightOf(face: Face, nodeWidth: number, hasName: boolean, hasState: boo
 export function laidOut(drawing: Drawing, direction: Direction, width: number, states?: RunStates): Layout {
   const graph = new graphlib.Graph();
   const beside = width === NARROW ? 16 : 32;
-  graph.setGraph({ rankdir: direction, nodesep: direction === "TB" ? beside : 24, ranksep: direction === "TB" ? 48 : 64 });
+  graph.setGraph({ rankdir: direction, nodesep: direction === "TB" ? beside : 24, ranksep: direction === "TB" ? 56 : 72 });
   graph.setDefaultEdgeLabel(() => ({}));
   graph.setNode(START, { width, height: heightOf(drawing.start, width, false, false) });
   const known = new Set(drawing.nodes.map((node) => node.key));

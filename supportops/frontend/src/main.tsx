@@ -6,11 +6,13 @@ import { type ReactNode, StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
 import { ArrowHead } from "./Edges";
+import { Editor } from "./Editor";
 import { Picture } from "./Picture";
 import type { Config } from "./types";
 
 function drawn(config: Config): ReactNode {
-  return <Picture config={config} />;
+  const { addresses } = config;
+  return config.mode === "editor" && addresses ? <Editor config={config} addresses={addresses} /> : <Picture config={config} />;
 }
 
 function begin() {
