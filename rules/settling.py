@@ -307,9 +307,9 @@ class Settlement:
         if run.status == RunStatus.CANCELLED and run.superseded_by_id is not None:
             run.status = RunStatus.SUPERSEDED
         # A step that fails before its call has been tried all the same; only what was cancelled before never began.
-        has_begun = any(step.started_at for step in steps) or run.status in (RunStatus.SUCCEEDED, RunStatus.FAILED)
-        if run.started_at is None and has_begun:
-            run.started_at = self.now
+        begun = [step.started_at for step in steps if step.started_at]
+        if run.started_at is None and (begun or run.status in (RunStatus.SUCCEEDED, RunStatus.FAILED)):
+            run.started_at = min(begun, default=self.now)
         if run.status not in RUN_ENDED:
             run.finished_at, run.reason = None, ""
             return False

@@ -387,6 +387,20 @@ def test_a_platform_that_says_when_to_come_back_is_heeded(desk: Desk) -> None:
     assert desk.attempts("message") == ["failed", "succeeded"]
 
 
+def test_a_run_that_waited_for_its_turn_began_with_its_first_call(desk: Desk, settings: Any) -> None:
+    settings.PLATFORM_LIMITS = {}
+    desk.rule(MESSAGE)
+    desk.ticket(subject="first")
+    desk.ticket(subject="second")
+    desk.perform()
+    desk.perform(later=timedelta(seconds=5))
+    with working_for(desk.organization):
+        runs = [(run.status, run.started_at, run.steps.get().started_at) for run in Run.objects.all()]
+    for status, began, first_call in runs:
+        assert status == "succeeded"
+        assert began == first_call
+
+
 def test_a_platform_that_stays_broken_leaves_a_dead_letter_after_the_last_attempt(desk: Desk) -> None:
     desk.platform.on("POST", TOOL, {"message": "down"}, status=503)
     desk.rule(request_to(retry={"attempts": 3}))
