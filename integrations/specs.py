@@ -190,6 +190,8 @@ class Event:
     updated_at: datetime | None = None
     # Where it happened, for events that belong to no account.
     environment: str = ""
+    # Where `changed` is ours: what the payload was compared with, see rules/earlier.py. Not for connectors.
+    compared: Mapping[str, Any] | None = None
     # Our marker found in the payload (the id of the step that caused this), where the connector looks for one.
     marker: str | None = None
 

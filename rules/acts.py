@@ -57,7 +57,8 @@ def grown(repeats: Sequence["Incoming"]) -> dict[str, Grown]:
         content, said = contents.get(row.pk), telling[key].event
         if content is None or not set(said.changed or ()) - set(content.changed or ()):
             continue
-        before = replace(said, payload=content.payload, changed=_pairs(content.changed))
+        kept = {"payload": content.payload, "changed": _pairs(content.changed), "compared": content.compared}
+        before = replace(said, **kept)
         found[key] = Grown(row, _with(before, said), verdicts.get(row.pk, {}))
     return found
 

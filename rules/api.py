@@ -24,6 +24,7 @@ from rules.api_runs import run_as_dict, wait_for_run
 from rules.catalogue import OrganizationCatalogue
 from rules.checking import check
 from rules.compiled import CompiledRule, compile_rule, compiled_version
+from rules.earlier import told_of
 from rules.inputs import checked_inputs
 from rules.models import Event, EventContent, Rule, RuleVersion
 from rules.problems import Problem, Refused
@@ -332,7 +333,7 @@ def _stored(delivery: Any, types: tuple[str, ...]) -> tuple[specs.Event, str]:
     content = EventContent.objects.filter(pk=event.pk).first()
     if content is None:
         raise ApiProblem("delivery", "forgotten", "The content of this delivery was removed after its time.")
-    return stored_event(event, content), event.platform
+    return told_of(event, stored_event(event, content)), event.platform
 
 
 def _body(request: Request) -> dict[str, Any]:

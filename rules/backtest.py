@@ -14,15 +14,17 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from integrations import types
+from integrations import specs, types
 from integrations.models import Integration
 from rules import trial
 from rules.calendars import Calendars
 from rules.compiled import CompiledRule, CompiledStep, indexed
 from rules.context import meta_of
+from rules.earlier import told_of_all
 from rules.index import RuleIndex
 from rules.lookup_tables import tables_at
 from rules.models import Event, EventContent, Verdict
+from rules.nodes import asks_changes
 from rules.pacing import digests_of, let_through
 from rules.planning import facts_of, why_suppressed
 from rules.replay import stored_event
@@ -75,16 +77,17 @@ class Backtest:
         """Try the rule on a slice of events."""
         contents = {row.pk: row for row in EventContent.objects.filter(pk__in=[event.pk for event in events])}
         then = self._verdicts(events)
-        for event in events:
-            content = contents.get(event.pk)
-            if content is None:
-                self.counts["forgotten"] += 1
-                continue
-            outcome = self._outcome(event, content)
+        known = [event for event in events if event.pk in contents]
+        self.counts["forgotten"] += len(events) - len(known)
+        told = [stored_event(event, contents[event.pk]) for event in known]
+        if asks_changes(self.rule.node):
+            told = told_of_all(list(zip(known, told, strict=True)))
+        for event, stored in zip(known, told, strict=True):
+            outcome = self._outcome(event, stored)
             self.counts["events"] += 1
             self.counts[outcome] += 1
             if outcome == "matched":
-                self._predict(event, content)
+                self._predict(event, stored)
             if self.rule_id is not None:
                 self._compare(event, outcome, then.get(event.pk, "not_matched"))
 
@@ -106,8 +109,7 @@ class Backtest:
             "examples": self.named["matched"],
         }
 
-    def _outcome(self, event: Event, content: EventContent) -> str:
-        stored = stored_event(event, content)
+    def _outcome(self, event: Event, stored: specs.Event) -> str:
         facts = facts_of(event.platform, stored, made_at(event.pk), meta_of(event), self._tables, self._calendars)
         found = self._index.match(event.platform, event.type, event.integration_id, event.environment or None, facts)
         if not found:
@@ -117,8 +119,8 @@ class Backtest:
             return "suppressed"
         return str(outcome)
 
-    def _predict(self, event: Event, content: EventContent) -> None:
-        for step in self._tried(event, content):
+    def _predict(self, event: Event, stored: specs.Event) -> None:
+        for step in self._tried(event, stored):
             if not step["would_run"]:
                 continue
             compiled = self.rule.step(step["id"])
@@ -147,8 +149,8 @@ class Backtest:
             held_back[name] = wanted - made
         return calls, held_back
 
-    def _tried(self, event: Event, content: EventContent) -> list[dict[str, Any]]:
-        return trial.try_steps(self.rule, stored_event(event, content), event.platform, platforms=self._platforms)
+    def _tried(self, event: Event, stored: specs.Event) -> list[dict[str, Any]]:
+        return trial.try_steps(self.rule, stored, event.platform, platforms=self._platforms)
 
     def _compare(self, event: Event, outcome: str, then: str) -> None:
         self.counts["matched_then"] += then == "matched"

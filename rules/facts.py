@@ -118,11 +118,24 @@ class Facts:
     * `meta`: type, external_id, occurred_at, platform, late: what expressions find under that name
     * `tables`: lookup tables by name: what expressions find as `vars`
     * `calendars`: the organization's; None where they are not at hand
+    * `compared`: where `changed` comes from comparing with an earlier event: when that occurred (`at`), and the fields
+      that only one of them has (`gaps`)
 
     `now` and `meta.occurred_at` (and the rest of `meta`) are fields too, where the event has none of these names.
     """
 
-    __slots__ = ("_context", "_now", "calendars", "changed", "meta", "payload", "subject", "tables", "values")
+    __slots__ = (
+        "_context",
+        "_now",
+        "calendars",
+        "changed",
+        "compared",
+        "meta",
+        "payload",
+        "subject",
+        "tables",
+        "values",
+    )
 
     def __init__(
         self,
@@ -133,10 +146,11 @@ class Facts:
         meta: Mapping[str, Any] | None = None,
         tables: Mapping[str, Any] | None = None,
         calendars: HoursByName | None = None,
+        compared: Mapping[str, Any] | None = None,
     ) -> None:
         self.calendars = calendars
         self.payload, self.subject, self.changed, self._now, self.meta = payload, subject, changed, now, meta
-        self.tables = tables or {}
+        self.tables, self.compared = tables or {}, compared
         self._context: dict[str, Any] | None = None
         self.values = _Values(payload, subject, self._around)
 
@@ -158,6 +172,12 @@ class Facts:
     def _around(self) -> dict[str, Any]:
         """Return what conditions can name besides the event itself."""
         return {"meta": dict(self.meta or {}), "now": self.now.isoformat()}
+
+    def is_unknown(self, field: str) -> bool:
+        """Return whether nothing can be said of a field that `change_of` finds unchanged: it could not be compared."""
+        inside = field.removeprefix(f"{self.subject}.") if self.subject else field
+        gaps = self.compared["gaps"] if self.compared else ()
+        return any(inside == gap or inside.startswith(f"{gap}.") or gap.startswith(f"{inside}.") for gap in gaps)
 
     def change_of(self, field: str) -> Change | None:
         """Return what became of `field`, None when it stayed as it was. Only to be asked when `changed` is known."""

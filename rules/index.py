@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 from rules.conditions import Outcome
 from rules.facts import MISSING, Facts
-from rules.nodes import All, AnyOf, Leaf, Node, Not
+from rules.nodes import All, AnyOf, Leaf, Node, Not, asks_changes
 from rules.operands import ODD, as_number, element_keys, key_of
 
 # Routes are few (events, integrations and environments that rules name); this bounds what odd callers may ask for.
@@ -90,6 +90,13 @@ class RuleIndex:
         """Return how many rules listen to such an event."""
         return sum(section.size for section in self._route(platform, event_type, integration_id, environment))
 
+    def asks_changes(
+        self, platform: str, event_type: str, integration_id: Hashable | None, environment: str | None
+    ) -> bool:
+        """Return whether a rule that listens to such an event asks what became of a field."""
+        route = self._route(platform, event_type, integration_id, environment)
+        return any(section.asks_changes for section in route)
+
     def _route(
         self, platform: str, event_type: str, integration_id: Hashable | None, environment: str | None
     ) -> "tuple[_Section, ...]":
@@ -126,6 +133,7 @@ class _Section:
 
     def __init__(self, rules: list[IndexedRule], positions: list[int]) -> None:
         self.size = len(positions)
+        self.asks_changes = any(asks_changes(rules[position].node) for position in positions)
         crowd = Counter(key for position in positions for key in _keys(rules[position].node, negated=False))
         self._always: list[int] = []
         filed: dict[_Place, dict[Any, list[int]]] = {}

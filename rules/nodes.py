@@ -6,12 +6,14 @@ explanations all ask the same `decide` of the leaves.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any, ClassVar, Protocol
 
 from rules.expressions import ExpressionError
 from rules.facts import MISSING, Change, Facts, parts_of
 from rules.operands import as_number
 from rules.operators import OPERATORS, Asks, Decision, Operator
+from rules.times import read_instant
 
 Decide = Callable[[Facts], Decision]
 # Keys and positions that lead to a place in conditions as typed.
@@ -124,10 +126,15 @@ class Leaf(Node):
         """Return what the event has there, and what has to be said of it."""
         if OPERATORS[self.operator].asks is Asks.CHANGE:
             change = facts.change_of(self.field) if facts.changed is not None else None
+            since = f" since the event of {_time_of(facts.compared)}" if facts.compared else ""
             if change is None:
-                return None, "The field did not change."
+                return None, f"The field did not change{since}."
             ends = {"before": change.before, "after": change.after}
-            return {name: None if value is MISSING else value for name, value in ends.items()}, ""
+            actual = {name: None if value is MISSING else value for name, value in ends.items()}
+            if not facts.compared:
+                return actual, ""
+            was = shown(actual["before"]) if change.before is not MISSING else "otherwise"
+            return actual, f"It was {was} in the event of {_time_of(facts.compared)}."
         value = facts.values[self.field]
         return (None, _why_missing(facts, self.field)) if value is MISSING else (value, "")
 
@@ -216,6 +223,11 @@ def paths_named(node: Node) -> set[tuple[str | int, ...]]:
     return set().union(*(leaf.ready.expression.node.paths() for leaf in node.leaves() if leaf.operator == EXPRESSION))
 
 
+def asks_changes(node: Node) -> bool:
+    """Return whether a condition below asks what became of a field."""
+    return any(leaf.operator in OPERATORS and OPERATORS[leaf.operator].asks is Asks.CHANGE for leaf in node.leaves())
+
+
 def all_of(decisions: list[Decision]) -> Decision:
     """Return Kleene's "and": one False decides, then one that cannot be told."""
     if any(decision is False for decision in decisions):
@@ -277,6 +289,8 @@ def _ask_change(row: Operator, field: str, ready: Any, is_numeric: bool) -> Deci
         if facts.changed is None:
             return _UNKNOWN_CHANGE
         change = facts.change_of(field)
+        if change is None and facts.is_unknown(field):
+            return _not_compared(facts)
         if change is not None and is_numeric:
             change = Change(as_number(change.before), as_number(change.after))
         return row.decide(change, ready)
@@ -300,6 +314,18 @@ _DECIDERS: dict[Asks, Callable[[Operator, str, Any, bool], Decide]] = {
     Asks.CHANGE: _ask_change,
     Asks.CALENDARS: _ask_calendars,
 }
+
+
+def _not_compared(facts: Facts) -> str:
+    return (
+        f"It is not known whether the field changed: the event of {_time_of(facts.compared)}, the one before, does not "
+        "have it in the same form."
+    )
+
+
+def _time_of(compared: Mapping[str, Any] | None) -> str:
+    at = read_instant(str((compared or {}).get("at")))
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at is not None else "an unknown time"
 
 
 # --- what people are shown ----------------------------------------------------------------------------------------

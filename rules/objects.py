@@ -77,10 +77,13 @@ class Objects:
 
 def object_of(item: Seen) -> ObjectKey | None:
     """Return what an event is about, None where it does not say."""
-    return _key(item.platform, item.event.type, item.integration_id, item.event.external_id)
+    return key_of_object(item.platform, item.event.type, item.integration_id, item.event.external_id)
 
 
-def _key(platform: str, event_type: str, integration_id: uuid.UUID | None, external_id: str) -> ObjectKey | None:
+def key_of_object(
+    platform: str, event_type: str, integration_id: uuid.UUID | None, external_id: str
+) -> ObjectKey | None:
+    """Return what an event is about, None where it does not say."""
     if not external_id:
         return None
     try:
@@ -132,4 +135,4 @@ def _firings_of(keys: set[ObjectKey], since: datetime) -> Counter[tuple[uuid.UUI
 
 
 def _row_key(row: Mapping[str, Any]) -> ObjectKey | None:
-    return _key(row["platform"], row["type"], row["integration_id"], row["external_id"])
+    return key_of_object(row["platform"], row["type"], row["integration_id"], row["external_id"])

@@ -133,7 +133,7 @@ def empty(actual: Any, expected: bool) -> Decision:
 
 
 def changed(change: Change | None, expected: bool) -> Decision:
-    return (change is not None and not _same(change.before, change.after)) is expected
+    return (change is not None and not same(change.before, change.after)) is expected
 
 
 def changed_from(change: Change | None, expected: frozenset[Any]) -> Decision:
@@ -231,12 +231,12 @@ def _instant(actual: Any) -> datetime | str:
     return instant
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
     """Whether two JSON values are the same, by the same strictness as eq."""
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
     if isinstance(one, str) and isinstance(other, str):
         return nfc(one) == nfc(other)
     key = key_of(one)
@@ -244,7 +244,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _was(change: Change | None, value: Any, expected: frozenset[Any]) -> Decision:
-    if change is None or _same(change.before, change.after):
+    if change is None or same(change.before, change.after):
         return False
     if value is MISSING:
         return False

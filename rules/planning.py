@@ -17,6 +17,7 @@ from rules.calendars import Calendars
 from rules.compiled import CompiledRule, OrganizationRules, rules_of_organization
 from rules.conditions import Facts
 from rules.context import meta_of
+from rules.earlier import Asked, EarlierStates
 from rules.lookup_tables import tables_at
 from rules.material import Takings
 from rules.models import (
@@ -30,7 +31,7 @@ from rules.models import (
     Verdict,
     VerdictOutcome,
 )
-from rules.objects import Objects
+from rules.objects import Objects, object_of
 from rules.settling import finished
 from supportops import clock
 from supportops.bulk import Row, insert_rows, together, update_rows, upsert_rows
@@ -137,6 +138,7 @@ class _Rows:
             takings.organization = organization
         self.now = clock.now()
         self._objects = Objects(incoming, self.now)
+        self._earlier = EarlierStates([asked for item in incoming if (asked := self._asked(item)) is not None])
         self._tables = tables_at(rules.condition_tables, rules.version)
         self.events: list[Event] = []
         self.contents: list[Row] = []
@@ -148,7 +150,12 @@ class _Rows:
 
     def add(self, item: Incoming) -> Planned:
         """Match one event and gather what follows from it."""
-        return self._match(item, self._event(item), {})
+        row = self._event(item)
+        item = replace(item, event=self._earlier.resolved(row, item.event))
+        if item.replay is None:
+            self._keep(item, row)
+            self._earlier.remember(row, item.event.payload)
+        return self._match(item, row, {})
 
     def add_to(self, more: acts.Grown, item: Incoming) -> Planned:
         """Ask the rules that have not fired for an event again, now that it tells more."""
@@ -199,8 +206,8 @@ class _Rows:
 
     def _event(self, item: Incoming) -> Event:
         event = item.event
-        occurred_at = (event.occurred_at and clock.in_utc(event.occurred_at)) or item.received_at
-        row = Event(
+        occurred_at = _occurred_at(item)
+        return Event(
             id=item.replay.event_id if item.replay else new_id(),
             **self._own,
             delivery_id=item.delivery_id,
@@ -219,17 +226,29 @@ class _Rows:
             rules_version=self._version,
             trace_id=item.trace_id,
         )
-        if item.replay is None:
-            self.events.append(row)
-            self.contents.append(
-                {
-                    "event_id": row.pk,
-                    "payload": event.payload,
-                    "changed": event.changed,
-                    "provenance": dict(item.provenance) if item.provenance else None,
-                }
-            )
-        return row
+
+    def _keep(self, item: Incoming, row: Event) -> None:
+        """Have a new event written."""
+        self.events.append(row)
+        self.contents.append(
+            {
+                "event_id": row.pk,
+                "payload": item.event.payload,
+                "changed": item.event.changed,
+                "compared": item.event.compared,
+                "provenance": dict(item.provenance) if item.provenance else None,
+            }
+        )
+
+    def _asked(self, item: Incoming) -> Asked | None:
+        """Return an event of which a listening rule wants to know what it changed, where nobody says so."""
+        if item.event.changed is not None or item.event.compared is not None or (key := object_of(item)) is None:
+            return None
+        place = (item.platform, item.event.type, item.integration_id, item.environment or None)
+        if not self._rules.index.asks_changes(*place):
+            return None
+        event_id = item.replay.event_id if item.replay else None
+        return Asked(key, _occurred_at(item), item.delivery_id, event_id)
 
     def _run(self, rule: CompiledRule, item: Incoming, event: Event) -> uuid.UUID:
         run = Run(
@@ -307,6 +326,10 @@ class _Rows:
             wake.perform()
 
 
+def _occurred_at(item: Incoming) -> datetime:
+    return (item.event.occurred_at and clock.in_utc(item.event.occurred_at)) or item.received_at
+
+
 def facts_of(
     platform: str,
     event: specs.Event,
@@ -320,9 +343,9 @@ def facts_of(
     `calendars` are the organization's; read when first asked for where they are not given.
     """
     spec = registry.get(platform).event_spec(event.type)
-    return Facts(
-        event.payload, spec.subject if spec else "", event.changed, now, meta, tables, calendars or Calendars()
-    )
+    subject = spec.subject if spec else ""
+    calendars = calendars or Calendars()
+    return Facts(event.payload, subject, event.changed, now, meta, tables, calendars, event.compared)
 
 
 def steps_of(run: Run, rule: CompiledRule, now: datetime) -> list[Step]:

@@ -53,6 +53,7 @@ def stored_event(event: Event, content: EventContent) -> specs.Event:
         payload=content.payload,
         occurred_at=event.occurred_at,
         changed={name: tuple(pair) for name, pair in content.changed.items()} if content.changed is not None else None,
+        compared=content.compared,
     )
 
 

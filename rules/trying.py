@@ -11,6 +11,7 @@ from rules import trial
 from rules.checking import schema_of, subject_of, subjects_of
 from rules.compiled import CompiledRule
 from rules.conditions import ConditionErrors, Facts, compile_conditions, evaluate
+from rules.earlier import told_of
 from rules.event_fields import EventFields, fields_of_events
 from rules.expressions import Roots, compile_condition
 from rules.form_conditions import ConditionsForm
@@ -54,7 +55,7 @@ def chosen_event(platform: str, types: Sequence[str], chosen: str) -> tuple[spec
     content = EventContent.objects.filter(pk=event.pk).first()
     if content is None:
         raise NothingToTry("The content of this event was removed after its time. Choose a newer one.")
-    return stored_event(event, content), event.platform
+    return told_of(event, stored_event(event, content)), event.platform
 
 
 def tried(compiled: CompiledRule, name: str, chosen: str, organization: Organization) -> dict[str, Any]:

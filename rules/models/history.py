@@ -56,6 +56,8 @@ class EventContent(models.Model):
     payload = JsonBytesField()
     # {field: [before, after]} as far as it is known, resolved once so that a later trial sees what live saw.
     changed = JsonBytesField(null=True)
+    # Where `changed` comes from comparing with an earlier event: {"event", "at", "gaps"} (rules/earlier.py).
+    compared = JsonBytesField(null=True)
     provenance = JsonBytesField(null=True)
     created_at = models.DateTimeField(default=clock.now)
 
