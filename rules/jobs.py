@@ -4,6 +4,8 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext_lazy
+
 from rules import exchange
 from rules.backtest import Backtest, Window, events_in, seen_since
 from rules.compiled import compile_rule
@@ -12,7 +14,7 @@ from supportops.context import current
 from supportops.jobs.kinds import JobFailed, JobSteps, Progress, job
 
 
-@job("rules.import")
+@job("rules.import", title=gettext_lazy("Import of rules"))
 def import_rules(parameters: dict[str, Any], cursor: Any) -> JobSteps:
     """Take documents in, one after the other. All of them were checked before."""
     documents, counts = parameters["documents"], dict((cursor or {}).get("counts", {}))
@@ -28,7 +30,7 @@ def import_rules(parameters: dict[str, Any], cursor: Any) -> JobSteps:
     return {"created": 0, "changed": 0, "unchanged": 0, **counts}
 
 
-@job("rules.backtest")
+@job("rules.backtest", title=gettext_lazy("Backtest"))
 def backtest(parameters: dict[str, Any], cursor: Any) -> JobSteps:
     """Try a document on stored events. Writes nothing but how far it is."""
     rule_id = uuid.UUID(parameters["rule"]) if parameters.get("rule") else None

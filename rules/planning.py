@@ -66,11 +66,16 @@ class Incoming:
 @dataclass(frozen=True)
 class Replay:
     """A known event planned anew: `id` makes the new runs distinct, `earlier` names the run of each rule that they
-    stand beside."""
+    stand beside. `rules`: ids of those that are asked; None for all that listen."""
 
     id: uuid.UUID
     event_id: uuid.UUID
     earlier: Mapping[uuid.UUID, uuid.UUID] = field(default_factory=dict)
+    rules: frozenset[uuid.UUID] | None = None
+
+    def asks(self, rule_id: uuid.UUID) -> bool:
+        """Whether a rule is asked."""
+        return self.rules is None or rule_id in self.rules
 
 
 @dataclass
@@ -178,6 +183,8 @@ class _Rows:
         for key, found in matches:
             outcome, rule = VerdictOutcome(found), self._rules.by_key[key]
             rule_id = rule.rule_id
+            if item.replay is not None and not item.replay.asks(rule_id):
+                continue
             said = verdicts.get(rule_id)
             if said is not None and (said != VerdictOutcome.COULD_NOT_TELL or outcome != VerdictOutcome.MATCHED):
                 continue  # it has fired, or has nothing else to say

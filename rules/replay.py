@@ -1,7 +1,7 @@
 """Does a stored event anew: new runs beside the old ones, linked. History is never rewritten."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from integrations import specs
 from rules.models import Event, EventContent, Run
@@ -13,8 +13,11 @@ class ContentForgotten(Exception):
     """The event's payload was removed after its time; it cannot be done anew."""
 
 
-def replay_events(events: Sequence[Event], trace_id: str = "") -> list[Planned]:
-    """Plan stored events of the organization in scope anew with the rules of today. In the caller's transaction.
+def replay_events(
+    events: Sequence[Event], trace_id: str = "", rules: Collection[uuid.UUID] | None = None
+) -> list[Planned]:
+    """Plan stored events of the organization in scope anew with the rules of today: all, or those with these ids. In
+    the caller's transaction.
 
     Raises ContentForgotten when the payload of one of them is gone.
     """
@@ -39,7 +42,7 @@ def replay_events(events: Sequence[Event], trace_id: str = "") -> list[Planned]:
                 source=event.source,
                 depth=event.depth,
                 is_late=event.is_late,
-                replay=Replay(replay_id, event.pk, _earlier(event)),
+                replay=Replay(replay_id, event.pk, _earlier(event), None if rules is None else frozenset(rules)),
             )
         )
     return plan(incoming)

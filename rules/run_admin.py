@@ -9,16 +9,14 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
-from rules import interventions, trial
+from rules import interventions
 from rules.about import names_of
-from rules.api_runs import OUTCOMES, run_as_dict
+from rules.api_runs import OUTCOMES
 from rules.approvals import why_not
-from rules.compiled import compiled_version
-from rules.models import EventContent, Run, RunStatus, StepContent, StepStatus
-from rules.models.history import RUN_ENDED
-from rules.replay import stored_event
+from rules.models import Run, RunStatus, StepContent
+from rules.models.history import RUN_UNFINISHED
 from rules.run_filters import (
     CauseFilter,
     DeliveryFilter,
@@ -27,16 +25,15 @@ from rules.run_filters import (
     WaitsForFilter,
     runs_found_by,
 )
-from rules.run_items import shown_items
+from rules.run_page import context_of
 from rules.workflow_runs import picture_of_run, states_of_run
 from supportops.tenancy.admin import may, place_of
 from supportops.tenancy.list_filters import FromFilter, SinceFilter, UntilFilter
 from supportops.tenancy.lists import ListAdmin
-from supportops.tenancy.pages import Page
+from supportops.tenancy.pages import Asked, Page
 from supportops.tenancy.roles import Permission
 from supportops.tenancy.templatetags.admin_parts import badge, lasting
 
-UNFINISHED = (RunStatus.PENDING, RunStatus.RUNNING, RunStatus.WAITING)
 # What one click may set going; more than that is a matter for the API's jobs.
 _MOST_AT_ONCE = 100
 
@@ -62,6 +59,7 @@ class RunAdmin(ListAdmin):
     search_help_text = gettext_lazy("Ticket number, or id of a run or delivery")
     actions: ClassVar = ["retry_selected", "cancel_selected"]
     pages: ClassVar = (
+        Page("live", "live_view", Permission.READ, methods=("GET",)),
         Page("retry", "retry_view", Permission.EXECUTE),
         Page("cancel", "cancel_view", Permission.EXECUTE),
         Page("resolve", "resolve_view", Permission.EXECUTE),
@@ -115,25 +113,62 @@ class RunAdmin(ListAdmin):
         term = search_term.strip()
         return (runs_found_by(term, queryset) if term else queryset), False
 
-    @admin.action(description="Retry from the step that failed", permissions=["execute"])
-    def retry_selected(self, request: HttpRequest, queryset: "QuerySet[Run]") -> None:
-        self._each(request, queryset, interventions.retry_run, "set going again")
+    @admin.action(description=gettext_lazy("Retry from the step that failed…"), permissions=["execute"])
+    def retry_selected(self, request: HttpRequest, queryset: "QuerySet[Run]") -> HttpResponse | None:
+        runs = queryset.filter(status=RunStatus.FAILED)
+        touches = [
+            _("Each goes on from the step that failed: that step is done again, and what follows it."),
+            _("Steps that succeeded are not repeated."),
+        ]
+        asked = Asked(_("Retry these runs?"), _("Retry"), touches)
+        return self._each(request, queryset, runs, interventions.retry_run, asked)
 
-    @admin.action(description="Cancel", permissions=["execute"])
-    def cancel_selected(self, request: HttpRequest, queryset: "QuerySet[Run]") -> None:
-        self._each(request, queryset, interventions.cancel, "cancelled")
+    @admin.action(description=gettext_lazy("Cancel…"), permissions=["execute"])
+    def cancel_selected(self, request: HttpRequest, queryset: "QuerySet[Run]") -> HttpResponse | None:
+        runs = queryset.filter(status__in=RUN_UNFINISHED)
+        touches = [
+            _("Nothing new starts in them. A call under way is waited for; what was done is not undone."),
+            _("A cancelled run can be retried only where a step had failed."),
+        ]
+        asked = Asked(_("Cancel these runs?"), _("Cancel the runs"), touches, is_danger=True)
+        return self._each(request, queryset, runs, interventions.cancel, asked)
 
-    def _each(self, request: HttpRequest, queryset: "QuerySet[Run]", deed: Any, done: str) -> None:
+    def _each(
+        self, request: HttpRequest, chosen: "QuerySet[Run]", fitting: "QuerySet[Run]", deed: Any, asked: Asked
+    ) -> HttpResponse | None:
+        """Ask first; once it is confirmed, do it to each run, and say how many were left as they are."""
+        if request.POST.get("confirmed") != "yes":
+            runs = list(fitting.select_related("rule").order_by("-id")[:_MOST_AT_ONCE])
+            if not runs:
+                messages.warning(request, _("None of these is in a state in which this can be done."))
+                return None
+            left = chosen.count() - len(runs)
+            if left:
+                asked.touches.append(
+                    ngettext(
+                        "%(count)s of the selected is left as it is: it is not in a state in which this can be done.",
+                        "%(count)s of the selected are left as they are: they are not in a state for this.",
+                        left,
+                    )
+                    % {"count": left}
+                )
+            return self.asked(
+                request, asked, runs, [f"{run.rule.name} · {run.created_at:%Y-%m-%d %H:%M}" for run in runs]
+            )
         count = left = 0
-        for run_id in queryset.order_by("-id").values_list("pk", flat=True)[:_MOST_AT_ONCE]:
+        for run_id in fitting.order_by("-id").values_list("pk", flat=True)[:_MOST_AT_ONCE]:
             try:
                 deed(run_id)
                 count += 1
             except interventions.NotPossible:
                 left += 1
-        messages.success(request, f"{count} run{'' if count == 1 else 's'} {done}.")
+        messages.success(
+            request, ngettext("Done for %(count)s run.", "Done for %(count)s runs.", count) % {"count": count}
+        )
         if left:
-            messages.warning(request, f"{left} left as they are: they are not in a state in which this can be done.")
+            said = ngettext("%(count)s was left as it is.", "%(count)s were left as they are.", left)
+            messages.warning(request, said % {"count": left})
+        return None
 
     # --- one run ------------------------------------------------------------------------------------------------
     def changeform_view(
@@ -147,22 +182,13 @@ class RunAdmin(ListAdmin):
             return response
         if not self.has_view_permission(request, run):
             raise PermissionDenied
-        shown = run_as_dict(run.pk)
-        items = shown_items(run, shown["steps"])
+        context = context_of(request, run)
         return self.shown(
             request,
             "admin/rules/run/page.html",
-            f"{shown['rule_name']}",
-            run=run,
+            str(context["shown"]["rule_name"]),
             original=run,
-            shown=shown,
-            steps=[{**step, "of_items": items.get(step["id"])} for step in shown["steps"]],
-            warnings=shown["warnings"],
-            why=_why(run),
-            may_retry=any(step["status"] == StepStatus.FAILED for step in shown["steps"]),
-            may_cancel=run.status not in RUN_ENDED,
-            replays=Run.objects.filter(replay_of=run).order_by("-id")[:20],
-            is_unfinished=run.status in UNFINISHED,
+            **context,
             workflow={
                 "mode": "run",
                 "drawing": picture_of_run(run),
@@ -172,22 +198,32 @@ class RunAdmin(ListAdmin):
             },
         )
 
+    def live_view(self, request: HttpRequest, run: Run) -> HttpResponse:
+        """Return the parts of the page that change while the run is going."""
+        return self.shown(request, "admin/rules/run/live.html", "", **context_of(request, run))
+
     def states_view(self, request: HttpRequest, run: Run) -> HttpResponse:
         """Answer how far the run and each of its steps is, as JSON: the picture asks while the run goes on."""
         return JsonResponse(states_of_run(run))
 
     def retry_view(self, request: HttpRequest, run: Run) -> HttpResponse:
-        return self._done(request, run, "Goes on from the step that failed.", lambda: interventions.retry_run(run.pk))
+        return self._done(
+            request, run, _("Goes on from the step that failed."), lambda: interventions.retry_run(run.pk)
+        )
 
     def cancel_view(self, request: HttpRequest, run: Run) -> HttpResponse:
-        said = "Cancelled: nothing new starts. A call under way is waited for."
+        said = _("Cancelled: nothing new starts. A call under way is waited for.")
         return self._done(request, run, said, lambda: interventions.cancel(run.pk))
 
     def resolve_view(self, request: HttpRequest, run: Run) -> HttpResponse:
         step, outcome = request.POST.get("step", ""), request.POST.get("outcome", "")
         if outcome not in OUTCOMES:
-            return self.back(request, run, said="Say what became of it.", level=messages.ERROR)
-        said = {"done": "Noted: it took effect.", "failed": "Noted: it did not.", "repeat": "It is done again."}
+            return self.back(request, run, said=_("Say what became of it."), level=messages.ERROR)
+        said = {
+            "done": _("Noted: it took effect."),
+            "failed": _("Noted: it did not."),
+            "repeat": _("It is done again."),
+        }
         return self._done(request, run, said[outcome], lambda: interventions.resolve(run.pk, step, outcome))
 
     def decide_view(self, request: HttpRequest, run: Run) -> HttpResponse:
@@ -196,9 +232,9 @@ class RunAdmin(ListAdmin):
         place = place_of(request)
         reason = why_not(content.parameters if content else None, str(place.role) if place else "")
         if reason or decision not in ("approve", "reject"):
-            return self.back(request, run, said=reason or "Approve or reject.", level=messages.ERROR)
+            return self.back(request, run, said=reason or _("Approve or reject."), level=messages.ERROR)
         comment = request.POST.get("comment", "")[:1000]
-        said = "Approved." if decision == "approve" else "Rejected."
+        said = _("Approved.") if decision == "approve" else _("Rejected.")
         return self._done(
             request, run, said, lambda: interventions.decide(run.pk, name, decision == "approve", comment)
         )
@@ -209,12 +245,3 @@ class RunAdmin(ListAdmin):
         except interventions.NotPossible as error:
             return self.back(request, run, said=str(error), level=messages.ERROR)
         return self.back(request, run, said=said)
-
-
-def _why(run: Run) -> list[dict[str, Any]] | None:
-    """Return the explanation of what made the rule fire; None where nothing did or the content is forgotten."""
-    content = EventContent.objects.select_related("event").filter(pk=run.event_id).first() if run.event_id else None
-    if content is None:
-        return None
-    event = stored_event(content.event, content)
-    return trial.explain(compiled_version(run.version_id), event, content.event.platform)[1]

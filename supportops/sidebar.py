@@ -59,9 +59,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             )
         )
         history = [
+            ("Find a ticket", "manage_search", "admin:webhooks_delivery_story_view"),
             ("Runs", "play_circle", "admin:rules_run_changelist"),
             ("Deliveries", "move_to_inbox", "admin:webhooks_delivery_changelist"),
             ("Dead letters", "report", "admin:webhooks_delivery_dead_letters_view"),
+            ("Long work", "hourglass_top", "admin:jobs_job_changelist"),
             ("Audit log", "fact_check", "admin:audit_auditentry_changelist"),
         ]
         place = place_of(request)

@@ -25,6 +25,7 @@ from rules.models import (
 from supportops import clock
 from supportops.context import Actor, acting_as
 from supportops.ids import new_id
+from supportops.jobs.models import Job
 from supportops.people import invitations
 from supportops.tenancy.scope import working_for
 from tests.builders import Tenant
@@ -65,6 +66,7 @@ class History:
     failed_run: Run
     uncertain_run: Run
     done_run: Run
+    job: Job
 
 
 def make_history(tenant: Tenant) -> History:
@@ -119,7 +121,10 @@ def make_history(tenant: Tenant) -> History:
             _run(rule, version, None, delivery, mark, slack, RunStatus.WAITING, StepStatus.UNCERTAIN),
             _run(rule, version, None, delivery, mark, slack, RunStatus.SUCCEEDED, StepStatus.SUCCEEDED),
         ]
-    return History(tenant, mark, freshdesk, slack, endpoint, secret.text, rule, delivery, failed, event, *runs)
+        job = Job.objects.create(
+            kind="rules.backtest", author=f"{mark}-author", status="succeeded", result={"asked": 1}
+        )
+    return History(tenant, mark, freshdesk, slack, endpoint, secret.text, rule, delivery, failed, event, *runs, job)
 
 
 def _delivery(integration: Integration, endpoint: Endpoint, mark: str, status: str, *, reason: str = "") -> Delivery:

@@ -204,6 +204,7 @@ ADMIN_PAGES: dict[str, tuple[str | None, str | None, str | None, str | None]] = 
     "integrations.ScriptGrant": (None, None, None, None),
     "integrations.StoredFile": ("read", "write", None, "write"),
     "rules.Rule": ("read", "write", "write", "write"),
+    "jobs.Job": ("read", None, None, None),
     "rules.Run": ("read", None, None, None),
     "integrations.SandboxArrival": ("read", None, None, None),
     "webhooks.Delivery": ("read", None, None, None),

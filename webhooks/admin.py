@@ -9,24 +9,22 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from rules.about import names_of
-from rules.models import Event, Run, Step
+from rules.models import Event, Run
 from rules.replay import ContentForgotten
+from rules.run_filters import as_uuid
 from supportops.api.errors import ApiProblem
-from supportops.jobs.models import Job
 from supportops.jobs.running import start as start_job
 from supportops.tenancy.admin import may
 from supportops.tenancy.list_filters import FromFilter, SinceFilter, UntilFilter
 from supportops.tenancy.lists import ListAdmin
-from supportops.tenancy.pages import Page
+from supportops.tenancy.pages import Asked, Page
 from supportops.tenancy.roles import Permission
 from supportops.tenancy.templatetags.admin_parts import badge
-from webhooks import replaying, sandbox_admin
-from webhooks.api import delivery_as_dict
-from webhooks.api_dead_letters import grouped
-from webhooks.dead_letters import Merged, dead_letters
+from webhooks import dead_letter_page, replaying, sandbox_admin
+from webhooks.dead_letters import dead_letters
 from webhooks.delivery_filters import (
     EventFilter,
     ExternalIdFilter,
@@ -35,14 +33,13 @@ from webhooks.delivery_filters import (
     StatusFilter,
     deliveries_found_by,
 )
+from webhooks.delivery_page import context_of, rules_to_ask
 from webhooks.models import Delivery
+from webhooks.story import story_of
 
 __all__ = ["DeliveryAdmin", "sandbox_admin"]
 
 _MOST_AT_ONCE = 100
-_LETTERS_SHOWN = 50
-# By these a group of dead letters is named in addresses and forms.
-_CAUSE = ("kind", "platform", "action", "error_class")
 
 
 @admin.register(Delivery)
@@ -68,6 +65,7 @@ class DeliveryAdmin(ListAdmin):
     pages: ClassVar = (
         Page("dead-letters", "dead_letters_view", Permission.READ, methods=("GET",), of_row=False),
         Page("dead-letters/retry", "retry_dead_letters_view", Permission.EXECUTE, of_row=False),
+        Page("story", "story_view", Permission.READ, methods=("GET",), of_row=False),
         Page("replay", "replay_view", Permission.EXECUTE),
     )
 
@@ -120,18 +118,24 @@ class DeliveryAdmin(ListAdmin):
         term = search_term.strip()
         return (deliveries_found_by(term, queryset) if term else queryset), False
 
-    @admin.action(description="Replay with the rules of today", permissions=["execute"])
-    def replay_selected(self, request: HttpRequest, queryset: "QuerySet[Delivery]") -> None:
-        done, reasons = 0, set()
-        for delivery in queryset.order_by("-id")[:_MOST_AT_ONCE]:
-            try:
-                replaying.replay(delivery)
-                done += 1
-            except (replaying.CannotReplay, ContentForgotten) as error:
-                reasons.add(str(error))
-        messages.success(request, f"{done} deliver{'y' if done == 1 else 'ies'} replayed.")
-        for reason in sorted(reasons)[:5]:
-            messages.warning(request, reason)
+    @admin.action(description=gettext_lazy("Replay…"), permissions=["execute"])
+    def replay_selected(self, request: HttpRequest, queryset: "QuerySet[Delivery]") -> HttpResponse:
+        """Ask for which rules; then do it as a job, and go to its page."""
+        deliveries = list(queryset.order_by("-id")[:_MOST_AT_ONCE])
+        rule = request.POST.get("rule", "")
+        if request.POST.get("confirmed") == "yes" and (not rule or as_uuid(rule)):
+            ids = [str(delivery.pk) for delivery in deliveries]
+            job = start_job("deliveries.replay", {"ids": ids, "rules": [rule] if rule else None}, total=len(ids))
+            return HttpResponseRedirect(reverse("admin:jobs_job_change", args=[job.pk]))
+        touches = [
+            _("Each is planned anew with the rules of today: what they do is done again at the platforms."),
+            _("The runs there were stay as they are; the new ones stand beside them."),
+        ]
+        options = [("", _("all rules that listen")), *rules_to_ask()]
+        choices = [{"name": "rule", "label": _("Which rules"), "options": options}]
+        asked = Asked(_("Replay these deliveries?"), _("Replay"), touches, choices=choices)
+        items = [f"{row.received_at:%Y-%m-%d %H:%M:%S} · {row}" for row in deliveries]
+        return self.asked(request, asked, deliveries, items)
 
     # --- one delivery -------------------------------------------------------------------------------------------
     def changeform_view(
@@ -145,68 +149,58 @@ class DeliveryAdmin(ListAdmin):
             return response
         if not self.has_view_permission(request, delivery):
             raise PermissionDenied
-        shown = delivery_as_dict(delivery)
-        return self.shown(
-            request,
-            "admin/webhooks/delivery/page.html",
-            f"{delivery.platform} {delivery.event_type or 'delivery'}",
-            delivery=delivery,
-            original=delivery,
-            shown=shown,
-            runs=Run.objects.select_related("rule").filter(delivery_id=delivery.pk).order_by("pk"),
-        )
+        title = f"{delivery.platform} {delivery.event_type or _('delivery')}"
+        template = "admin/webhooks/delivery/page.html"
+        return self.shown(request, template, title, original=delivery, **context_of(delivery))
 
     def replay_view(self, request: HttpRequest, delivery: Delivery) -> HttpResponse:
+        chosen = request.POST.get("rule", "")
+        rule = as_uuid(chosen)
+        if chosen and rule is None:
+            return self.back(request, delivery, said=_("There is no such rule."), level=messages.ERROR)
         try:
-            planned = replaying.replay(delivery)
+            planned = replaying.replay(delivery, [rule] if rule else None)
         except (replaying.CannotReplay, ContentForgotten) as error:
             return self.back(request, delivery, said=str(error), level=messages.ERROR)
-        runs = [run_id for one in planned for run_id in one.run_ids]
-        said = f"Replayed: {len(runs)} new run{'' if len(runs) == 1 else 's'}." if planned else "It is processed again."
+        if not planned:
+            return self.back(request, delivery, said=_("It is processed again."))
+        count = sum(len(one.run_ids) for one in planned)
+        said = ngettext("Replayed: %(count)s new run.", "Replayed: %(count)s new runs.", count) % {"count": count}
         return self.back(request, delivery, said=said)
+
+    def story_view(self, request: HttpRequest) -> HttpResponse:
+        """Show everything about one ticket; an id of ours leads to its own page."""
+        term = request.GET.get("q", "").strip().replace("\x00", "")[:200]
+        found = as_uuid(term)
+        if found is not None:
+            for rows, page in ((Delivery, "webhooks_delivery_change"), (Run, "rules_run_change")):
+                if rows.objects.filter(pk=found).exists():
+                    return HttpResponseRedirect(reverse(f"admin:{page}", args=[found]))
+        story = story_of(term, as_uuid(request.GET.get("before", ""))) if term else None
+        title = _("Why was it handled, or not?")
+        template = "admin/webhooks/delivery/story.html"
+        return self.shown(request, template, title, opts=None, term=term, story=story)
 
     # --- dead letters -------------------------------------------------------------------------------------------
     def dead_letters_view(self, request: HttpRequest) -> HttpResponse:
         """Show what failed for good, by cause, and the newest of it."""
-        chosen = {name: request.GET[name] for name in _CAUSE if request.GET.get(name)}
         try:
-            steps, deliveries = dead_letters(_filters(chosen))
+            context = dead_letter_page.context_of(request, dead_letter_page.filters_of(request.GET.dict()))
         except ApiProblem as problem:
             messages.error(request, str(problem.detail))
             return HttpResponseRedirect(self.address("dead_letters_view"))
-        letters = Merged(steps, deliveries).order_by("-pk")[:_LETTERS_SHOWN]
-        return self.shown(
-            request,
-            "admin/webhooks/delivery/dead_letters.html",
-            "Dead letters",
-            opts=None,
-            groups=grouped(*dead_letters({})),
-            letters=[_letter(row) for row in letters],
-            chosen=chosen,
-            jobs=Job.objects.filter(kind="dead_letters.retry").order_by("-id")[:5],
-        )
+        template = "admin/webhooks/delivery/dead_letters.html"
+        return self.shown(request, template, _("Dead letters"), opts=None, **context)
 
     def retry_dead_letters_view(self, request: HttpRequest) -> HttpResponse:
-        """Retry those of one cause, or all, as a job."""
-        filters = _filters({name: request.POST[name] for name in _CAUSE if request.POST.get(name)})
+        """Retry one letter, those of one cause, or all, as a job."""
+        ids = [str(found) for item in request.POST.getlist("id")[:_MOST_AT_ONCE] if (found := as_uuid(item))]
+        filters = dead_letter_page.filters_of(request.POST.dict())
         try:
             dead_letters(filters)
         except ApiProblem as problem:
             messages.error(request, str(problem.detail))
         else:
-            start_job("dead_letters.retry", {"filter": filters})
-            messages.success(request, "They are retried, oldest first. How far this is stands below.")
+            start_job("dead_letters.retry", {"ids": ids} if ids else {"filter": filters})
+            messages.success(request, _("They are retried, oldest first. How far this is stands below."))
         return HttpResponseRedirect(self.address("dead_letters_view"))
-
-
-def _filters(cause: dict[str, str]) -> dict[str, str]:
-    """Return the filters that mean a group. A delivery's group is told by kind and platform alone."""
-    if cause.get("kind") == "delivery":
-        return {name: cause[name] for name in ("kind", "platform") if name in cause}
-    return cause
-
-
-def _letter(row: Step | Delivery) -> dict[str, Any]:
-    if isinstance(row, Delivery):
-        return {"delivery": row, "error": row.reason, "at": row.processed_at}
-    return {"step": row, "error": f"{row.error_class}: {row.error}", "at": row.finished_at}

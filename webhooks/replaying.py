@@ -1,5 +1,8 @@
 """Has a delivery done anew: its events planned again or, where none came of it, the delivery processed again."""
 
+import uuid
+from collections.abc import Collection
+
 from django.db import transaction
 
 from audit.recording import record
@@ -15,8 +18,10 @@ class CannotReplay(Exception):
     """There is nothing to do anew, and why."""
 
 
-def replay(delivery: Delivery) -> list[Planned]:
+def replay(delivery: Delivery, rules: Collection[uuid.UUID] | None = None) -> list[Planned]:
     """Replay a delivery of the organization in scope and return what was planned; empty when it is queued again.
+
+    With `rules` only those with these ids are asked; that needs events to ask about.
 
     Raises CannotReplay and rules.replay.ContentForgotten.
     """
@@ -24,7 +29,9 @@ def replay(delivery: Delivery) -> list[Planned]:
         events = list(Event.objects.filter(delivery_id=delivery.pk).order_by("pk"))
         record("delivery.replayed", delivery)
         if events:
-            return replay_events(events)
+            return replay_events(events, rules=rules)
+        if rules is not None:
+            raise CannotReplay("No event was read from this delivery yet: replay it for all rules.")
         return _queue_again(delivery)
 
 

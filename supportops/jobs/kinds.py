@@ -17,7 +17,10 @@ Kinds stand in a module `jobs.py` of an installed application, which is imported
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as StrPromise
 
 
 @dataclass(frozen=True)
@@ -48,19 +51,21 @@ class Kind:
     name: str
     function: JobFunction
     atomic: bool
+    # What people read; the name where there is none.
+    title: "str | StrPromise" = ""
 
 
 _kinds: dict[str, Kind] = {}
 
 
-def job(name: str, *, atomic: bool = True) -> Callable[[JobFunction], JobFunction]:
+def job(name: str, *, atomic: bool = True, title: "str | StrPromise" = "") -> Callable[[JobFunction], JobFunction]:
     """Declare the decorated generator as the job `name`. Raises ValueError for a name that is taken."""
 
     def declare(function: JobFunction) -> JobFunction:
         known = _kinds.get(name)
         if known is not None and known.function.__qualname__ != function.__qualname__:
             raise ValueError(f"There are two jobs '{name}': {known.function.__module__} and {function.__module__}.")
-        _kinds[name] = Kind(name, function, atomic)
+        _kinds[name] = Kind(name, function, atomic, title)
         return function
 
     return declare
@@ -72,3 +77,9 @@ def kind_of(name: str) -> Kind:
         return _kinds[name]
     except KeyError:
         raise UnknownKind(f"There is no job '{name}'.") from None
+
+
+def title_of(name: str) -> str:
+    """Return what people read for the job `name`; the name itself where nobody gave one."""
+    known = _kinds.get(name)
+    return str(known.title) if known is not None and known.title else name

@@ -8,6 +8,7 @@ page offers to look further back.
 import uuid
 from typing import Any, ClassVar
 
+from django.contrib.admin.utils import label_for_field
 from django.contrib.admin.views.main import ChangeList, IncorrectLookupParameters
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -103,6 +104,31 @@ class KeysetChangeList(ChangeList):
         return [spec for spec in self.own_filters if spec.led_by == led_by and spec.is_active()]
 
     # --- for the template ---------------------------------------------------------------------------------------
+    @property
+    def columns(self) -> list[str]:
+        """What stands above the columns."""
+        return [str(label_for_field(name, self.model, self.model_admin)) for name in self._columns()]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of the page: id, address, and for each column its heading and what it shows."""
+        columns, headings = self._columns(), self.columns
+        return [
+            {
+                "pk": row.pk,
+                "address": self.url_for_result(row),
+                "cells": [(heading, self._shown(name, row)) for heading, name in zip(headings, columns, strict=True)],
+            }
+            for row in self.result_list
+        ]
+
+    def _columns(self) -> list[str]:
+        return [name for name in self.list_display if name != "action_checkbox"]
+
+    def _shown(self, name: str, row: Any) -> Any:
+        own = getattr(self.model_admin, name, None)
+        return own(row) if callable(own) else getattr(row, name)
+
     @property
     def own_filters(self) -> list[ListFilter]:
         """The filters that stand in the bar above the rows."""

@@ -1,7 +1,7 @@
 """Admin pages beyond Django's own: what can be done to a row, each with its address, permission and method."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
@@ -25,6 +25,18 @@ class Page:
     permission: Permission
     methods: tuple[str, ...] = ("POST",)
     of_row: bool = True
+
+
+@dataclass
+class Asked:
+    """What a person is asked before something is done to many rows: a question, the button's words, what it touches."""
+
+    question: str
+    label: str
+    touches: list[str]
+    is_danger: bool = False
+    # Further choices: {"name", "label", "options": [(value, name)]}.
+    choices: list[dict[str, Any]] = field(default_factory=list)
 
 
 class PagedAdmin(ScopedAdmin):
@@ -78,6 +90,20 @@ class PagedAdmin(ScopedAdmin):
                 "may": {str(permission): may(request, permission) for permission in Permission},
                 **context,
             },
+        )
+
+    def asked(self, request: HttpRequest, asked: Asked, rows: Sequence[Any], items: Sequence[str]) -> TemplateResponse:
+        """Return the page that asks before a list's action: the same action again, confirmed, on these rows."""
+        kept = [("action", request.POST.get("action", "")), *(("_selected_action", str(row.pk)) for row in rows)]
+        return self.shown(
+            request,
+            "admin/parts/confirm.html",
+            asked.question,
+            **vars(asked),
+            items=items,
+            kept=kept,
+            action_address=request.get_full_path(),
+            back_address=request.get_full_path(),
         )
 
     def back(self, request: HttpRequest, row: Any, *, said: str = "", level: int = messages.SUCCESS) -> HttpResponse:

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from audit.models import AuditEntry
 from rules import authoring
-from rules.models import Rule, RuleVersion, Run, RunStatus, StepStatus
+from rules.models import Rule, RuleVersion, Run, RunStatus, Step, StepStatus
 from supportops.tenancy.scope import working_for
 from tests import builders
 from tests.admin_world import History, make_history
@@ -444,7 +444,33 @@ def test_runs_are_retried_and_cancelled(ada: History, client: Any) -> None:
     ids = [str(run.pk) for run in (ada.failed_run, ada.done_run)]
     data = {"action": "cancel_selected", "_selected_action": ids}
     page = client.post("/admin/rules/run/", data, format="multipart", follow=True).content.decode()
-    assert "1 run cancelled" in page and "1 left as they are" in page
+    assert "Cancel these runs?" in page and "1 of the selected is left as it is" in page
+    page = client.post("/admin/rules/run/", {**data, "confirmed": "yes"}, format="multipart", follow=True)
+    assert "Done for 1 run." in page.content.decode()
+    with working_for(ada.tenant.organization):
+        assert Run.objects.get(pk=ada.failed_run.pk).status == RunStatus.CANCELLED
+    page = client.post("/admin/rules/run/", data, format="multipart", follow=True)
+    assert "None of these is in a state" in page.content.decode()
+
+
+def test_a_run_that_is_going_is_followed_until_it_ends(ada: History, client: Any) -> None:
+    for run, is_going in ((ada.uncertain_run, True), (ada.done_run, False)):
+        for what in ("change", "live_view"):
+            text = client.get(run_place(run, what)).content.decode()
+            assert 'id="run-live"' in text and ("data-poll" in text) is is_going, (run, what)
+
+
+def test_items_of_a_repetition_are_folded(ada: History, client: Any) -> None:
+    with working_for(ada.tenant.organization):
+        step = ada.done_run.steps.get()
+        for number in range(3):
+            status = StepStatus.SUCCEEDED if number else StepStatus.FAILED
+            Step.objects.create(
+                run=ada.done_run, position=number + 1, name=f"each[{number}]", action="x", status=status
+            )
+        assert step.name == "tell"
+    text = client.get(run_place(ada.done_run)).content.decode()
+    assert "3 items" in text and text.count("<strong>each</strong>") == 1 and "each[2]" in text
 
 
 @pytest.mark.parametrize(("address", "most"), [("/admin/rules/rule/", 11), ("/admin/rules/run/", 9)])

@@ -82,6 +82,7 @@ def rows_of(history: History) -> list[Any]:
         history.uncertain_run,
         history.delivery,
         history.failed_delivery,
+        history.job,
         entry,
         *own,
     ]
@@ -254,7 +255,7 @@ def test_every_page_asks_for_its_permission(ada: History, role: Role) -> None:
     held = permissions_of(role)
     client = browser(builders.make_member(ada.tenant.organization, role))
     wrong = []
-    for row in (ada.freshdesk, ada.rule, ada.done_run, ada.failed_delivery):
+    for row in (ada.freshdesk, ada.rule, ada.done_run, ada.failed_delivery, ada.job):
         name = f"admin:{row._meta.app_label}_{row._meta.model_name}"
         page = admin.site._registry[type(row)]
         assert isinstance(page, PagedAdmin)

@@ -75,3 +75,9 @@ def milliseconds(value: float | None) -> str:
     if value < 60_000:
         return f"{value / 1000:.1f} s"
     return f"{value / 60_000:.0f} min"
+
+
+@register.filter
+def words(name: str) -> str:
+    """Return a name of code as words: `error_class` as `error class`."""
+    return str(name).replace("_", " ").replace(".", " ")
