@@ -68,7 +68,7 @@ class KeysetChangeList(ChangeList):
         """Keep the page in the attributes that Django's templates read."""
         if len(page) == self.list_per_page and self.has_older:
             self.looked_back_to = None
-        self.result_list, self.result_count, self.full_result_count = page, len(page), None
+        self.result_list, self.result_count, self.full_result_count = page, len(page), len(page)
         self.show_full_result_count = self.can_show_all = self.multi_page = False
         self.show_admin_actions = True
         self.paginator = _OnePage(page)
