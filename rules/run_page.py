@@ -1,6 +1,5 @@
 """What a run's page shows: its steps along one line of time, why it fired, what it waits for, what can be done."""
 
-import re
 import uuid
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from rules.context import meta_of
 from rules.models import EventContent, Run, RunStatus, Step, StepStatus
 from rules.models.history import FOR_PERSON, RUN_ENDED, RUN_UNFINISHED
 from rules.replay import stored_event
+from rules.run_items import shown_items
 from supportops import clock
 from supportops.ids import made_at
 from supportops.tenancy.admin import place_of
@@ -27,8 +27,6 @@ from supportops.tenancy.admin import place_of
 LINE = 1000
 _LEAST_WIDTH = 4
 _MOST_CHILDREN = 50
-# The steps that a repetition made: `notify[0]`, `notify[1]`.
-_ITEM = re.compile(r"(?P<name>.+)\[(?P<number>\d+)\]")
 
 
 @dataclass
@@ -53,36 +51,17 @@ class Row:
     needs_person: bool = False
 
 
-@dataclass
-class Group:
-    """Steps that one repetition made, folded; or one step alone."""
-
-    name: str
-    rows: list[Row]
-    is_items: bool
-
-    @property
-    def counts(self) -> list[tuple[str, int]]:
-        """How many of the items are in which state, the most frequent first."""
-        return Counter(str(row.step["status"]) for row in self.rows).most_common()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether something in it wants to be seen."""
-        states = (StepStatus.FAILED, StepStatus.UNCERTAIN)
-        return any(row.step["status"] in states or row.needs_person for row in self.rows)
-
-
 def context_of(request: HttpRequest, run: Run) -> dict[str, Any]:
     """Return the context of a run's page, and of the part of it that looks again by itself."""
     shown = run_as_dict(run.pk)
-    times = {step.name: step for step in Step.objects.filter(run=run)}
+    times = {step.name: step for step in Step.objects.filter(run=run, parent_step_id__isnull=True)}
+    items = shown_items(run, shown["steps"])
     line = _Line(run)
     place = place_of(request)
     role = str(place.role) if place else ""
     children = _children(times.values())
     rows = []
-    for step in shown["steps"]:
+    for step in ({**step, "of_items": items.get(step["id"])} for step in shown["steps"]):
         stored = times[step["id"]]
         row = Row(step, line.bars(stored, step["attempts"]), line.milliseconds(stored))
         row.needs_person = stored.waits_for in FOR_PERSON
@@ -96,7 +75,7 @@ def context_of(request: HttpRequest, run: Run) -> dict[str, Any]:
     return {
         "run": run,
         "shown": shown,
-        "groups": grouped(rows),
+        "rows": rows,
         "line": LINE,
         "warnings": shown["warnings"],
         "waiting": [row for row in rows if row.needs_person],
@@ -113,19 +92,6 @@ def context_of(request: HttpRequest, run: Run) -> dict[str, Any]:
         "parent": _parent(run),
         "replays": list(Run.objects.filter(replay_of=run).order_by("-id")[:20]),
     }
-
-
-def grouped(rows: Sequence[Row]) -> list[Group]:
-    """Return the rows with those of one repetition together, in the order in which they stand."""
-    groups: list[Group] = []
-    for row in rows:
-        item = _ITEM.fullmatch(row.step["id"])
-        name = item["name"] if item else row.step["id"]
-        if item and groups and groups[-1].is_items and groups[-1].name == name:
-            groups[-1].rows.append(row)
-        else:
-            groups.append(Group(name, [row], item is not None))
-    return groups
 
 
 class _Line:

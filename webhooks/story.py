@@ -94,7 +94,7 @@ def _chapters(events: list[Event]) -> list[Chapter]:
             runs.get(event.pk, []),
         )
         for run in chapter.runs:
-            run.trouble = troubles.get(run.pk, "")
+            run.trouble = troubles.get(run.pk, "")  # type: ignore[attr-defined]
         chapter.answer, chapter.tone = _answer(chapter)
         chapters.append(chapter)
     return chapters

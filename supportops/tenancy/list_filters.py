@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.admin.views.main import IncorrectLookupParameters
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
@@ -34,6 +34,11 @@ class ListFilter(admin.SimpleListFilter):
 
     def has_output(self) -> bool:
         return True
+
+    def narrow(self, rows: "QuerySet[Any]") -> "QuerySet[Any]":
+        """Return those of `rows` that it leaves."""
+        left = self.queryset(self.request, rows)
+        return rows if left is None else left
 
     @property
     def field_id(self) -> str:

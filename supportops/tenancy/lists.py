@@ -8,8 +8,9 @@ page offers to look further back.
 import uuid
 from typing import Any, ClassVar
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import label_for_field
-from django.contrib.admin.views.main import ChangeList, IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -43,10 +44,10 @@ class KeysetChangeList(ChangeList):
         # They stand in a bar above the rows, not in the theme's drawer.
         return specs, False, remaining, may_repeat, is_active
 
-    def get_ordering(self, request: HttpRequest, queryset: "QuerySet[Any]") -> list[str]:
+    def get_ordering(self, request: HttpRequest, queryset: "QuerySet[Any]") -> list[Any]:
         return ["-pk"]
 
-    def get_ordering_field_columns(self) -> dict[int, str]:
+    def get_ordering_field_columns(self) -> dict[int, Any]:
         return {}
 
     def get_results(self, request: HttpRequest) -> None:
@@ -61,7 +62,8 @@ class KeysetChangeList(ChangeList):
             page = list((rows.filter(pk__lt=before) if before else rows)[: size + 1])
             self.has_newer, self.has_older = before is not None, len(page) > size
             page = page[:size]
-        self.model_admin.prepare(page)
+        own: Any = self.model_admin
+        own.prepare(page)
         self._remember(page)
 
     def _remember(self, page: list[Any]) -> None:
@@ -90,7 +92,7 @@ class KeysetChangeList(ChangeList):
             return self.queryset, None
         led = self.root_queryset
         for spec in (*self._active("ids"), *self._active("index")[:1]):
-            led = spec.queryset(spec.request, led)
+            led = spec.narrow(led)
         if before is not None:
             led = led.filter(pk__lt=before)
         end = led.order_by("-pk").values_list("pk", flat=True)[REACH : REACH + 1].first()
@@ -123,7 +125,7 @@ class KeysetChangeList(ChangeList):
         ]
 
     def _columns(self) -> list[str]:
-        return [name for name in self.list_display if name != "action_checkbox"]
+        return [str(name) for name in self.list_display if name != "action_checkbox"]
 
     def _shown(self, name: str, row: Any) -> Any:
         own = getattr(self.model_admin, name, None)

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from audit.models import AuditEntry
 from rules import authoring
-from rules.models import Rule, RuleVersion, Run, RunStatus, Step, StepStatus
+from rules.models import Rule, RuleVersion, Run, RunStatus, StepStatus
 from supportops.tenancy.scope import working_for
 from tests import builders
 from tests.admin_world import History, make_history
@@ -458,19 +458,6 @@ def test_a_run_that_is_going_is_followed_until_it_ends(ada: History, client: Any
         for what in ("change", "live_view"):
             text = client.get(run_place(run, what)).content.decode()
             assert 'id="run-live"' in text and ("data-poll" in text) is is_going, (run, what)
-
-
-def test_items_of_a_repetition_are_folded(ada: History, client: Any) -> None:
-    with working_for(ada.tenant.organization):
-        step = ada.done_run.steps.get()
-        for number in range(3):
-            status = StepStatus.SUCCEEDED if number else StepStatus.FAILED
-            Step.objects.create(
-                run=ada.done_run, position=number + 1, name=f"each[{number}]", action="x", status=status
-            )
-        assert step.name == "tell"
-    text = client.get(run_place(ada.done_run)).content.decode()
-    assert "3 items" in text and text.count("<strong>each</strong>") == 1 and "each[2]" in text
 
 
 @pytest.mark.parametrize(("address", "most"), [("/admin/rules/rule/", 11), ("/admin/rules/run/", 9)])
