@@ -109,6 +109,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "supportops.sidebar.installation_warnings",
+                "supportops.sidebar.switcher",
             ]
         },
     }
@@ -231,8 +232,8 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "supportops.sidebar.organization_name",
     "SITE_SYMBOL": "bolt",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/supportops/favicon.svg"}],
-    "STYLES": ["/static/supportops/admin.css"],
-    "SCRIPTS": ["supportops.languages.texts_address"],
+    "STYLES": ["/static/supportops/admin.css", "/static/supportops/account.css"],
+    "SCRIPTS": ["supportops.languages.texts_address", "/static/supportops/account.js"],
     "SHOW_LANGUAGES": True,
     "SITE_URL": None,
     "SHOW_HISTORY": False,

@@ -10,6 +10,9 @@ from django.utils.translation import gettext as _
 from supportops.tenancy.admin import may, place_of
 from supportops.tenancy.roles import Permission
 
+# Longer lists are for the page of all organizations.
+_MOST_OFFERED = 12
+
 
 def organization_name(request: HttpRequest) -> str:
     """Return the name of the organization in scope, with the person's role there."""
@@ -31,6 +34,14 @@ def installation_warnings(request: HttpRequest) -> dict[str, Any]:
         "installation_warning": f"{on_host} whatever SupportOps may." if settings.SCRIPTS == "host" else "",
         "works_in_sandbox": is_sandbox,
     }
+
+
+def switcher(request: HttpRequest) -> dict[str, Any]:
+    """Return where the person works and his other organizations, for the frame; nothing for whoever has one alone."""
+    places = getattr(request, "places", [])
+    if len(places) < 2 and not getattr(getattr(request, "user", None), "is_superuser", False):
+        return {}
+    return {"switcher": {"present": place_of(request), "places": places[:_MOST_OFFERED]}}
 
 
 def account_links(request: HttpRequest) -> list[dict[str, str]]:

@@ -55,6 +55,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     # Part of what a session is signed with: raising it ends all sessions.
     session_generation = models.PositiveIntegerField(default=0, editable=False)
 
+    # The slug of the organization that was chosen last, where the next sign-in begins.
+    last_organization = models.CharField(max_length=63, blank=True, editable=False)
+
     objects: ClassVar[UserManager] = UserManager()
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"

@@ -32,5 +32,5 @@ class SessionStore(DatabaseStore):
         row = super()._get_session_from_db()  # type: ignore[misc]
         now = clock.now()
         if row is not None and now - row.last_seen_at > _SEEN_IS_NOTED_EVERY:
-            self.model.objects.filter(pk=row.pk).update(last_seen_at=now)
+            self.get_model_class().objects.filter(pk=row.pk).update(last_seen_at=now)
         return row

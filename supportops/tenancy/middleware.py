@@ -17,6 +17,8 @@ CHOICE = "organization"
 class OrganizationMiddleware:
     """Sets `request.place` (organization, role, permissions; None where there is none) and works in its scope.
 
+    `request.places` are all places of the person.
+
     The API's views enter the scope themselves, from token or session; its path is left alone.
     """
 
@@ -42,9 +44,14 @@ class OrganizationMiddleware:
 
 
 def chosen_place(request: HttpRequest) -> Place | None:
-    """Return where the signed-in person works: the session's choice while it is still his, else his first place."""
+    """Return where the signed-in person works; None when he belongs nowhere.
+
+    The session's choice while it is still his, else the one that he chose last, else his first.
+    """
     slug = request.session.get(CHOICE, "")
     places = places_of(request.user)
+    request.places = places  # type: ignore[attr-defined]
+    slug = slug or getattr(request.user, "last_organization", "")
     chosen = next((place for place in places if place.organization.slug == slug), None)
     if chosen is None and slug and getattr(request.user, "is_superuser", False):
         chosen = operated_place(slug)

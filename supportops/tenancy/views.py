@@ -2,11 +2,13 @@
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.decorators import staff_member_required
+from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
 from django.views import View
 
 from supportops.tenancy.memberships import Place, operated_place, places_of
@@ -25,7 +27,7 @@ class ChooseOrganizationView(View):
         search = request.GET.get("q", "").strip()
         context = {
             **admin.site.each_context(request),
-            "title": "Organizations",
+            "title": _("Organizations"),
             "places": _offered(request, search),
             "present": getattr(request, "place", None),
             "search": search,
@@ -41,7 +43,10 @@ class ChooseOrganizationView(View):
         if place is None:
             raise PermissionDenied
         request.session[CHOICE] = slug
-        messages.success(request, f"You work for {place.organization.name} now.")
+        # Where he goes on after his next sign-in.
+        get_user_model().objects.filter(email=request.user.get_username()).update(last_organization=slug)
+        text = _("You work for %(organization)s now.")
+        messages.success(request, text % {"organization": place.organization.name})
         return HttpResponseRedirect(reverse("admin:index"))
 
 

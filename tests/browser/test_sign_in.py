@@ -174,3 +174,30 @@ def test_another_browser_is_signed_out_from_here(ada: History, browser: Any, liv
     there.page.goto(f"{live_server.url}/admin/account/")
     assert "/admin/login/" in there.page.url
     assert here.complaints == there.complaints == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_the_organization_is_changed_in_the_frame_by_keyboard(
+    ada: History, browser: Any, live_server: Any, width: int, scheme: str
+) -> None:
+    user: User = ada.tenant.owner
+    second = builders.make_tenant("second")
+    builders.add_member(second.organization, user, Role.VIEWER)
+    person = Person(browser, live_server.url, user.email, width=width, scheme=scheme)
+    page = person.open("/admin/rules/rule/")
+    page.focus(".so-switcher summary")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".so-menu:visible")
+    person.picture("switcher")
+    page.keyboard.press("Escape")
+    assert not page.is_visible(".so-menu")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert "Second" in page.evaluate("document.activeElement.textContent")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=You work for Second now")
+    assert "viewer" in page.get_attribute(".so-switcher summary", "aria-label")
+    # The next sign-in, in another browser, begins where the person was last.
+    other = Person(browser, live_server.url, user.email)
+    assert "Second" in other.page.text_content(".so-switcher summary")
+    assert person.complaints == other.complaints == []
