@@ -20,6 +20,8 @@ from integrations.specs import (
     Action,
     ActionSpec,
     Call,
+    ChatAnswer,
+    ChatQuestion,
     Event,
     EventSpec,
     File,
@@ -283,6 +285,33 @@ class BaseIntegration:
     def enrich(self, event: Event) -> Event:
         """Return `event` with what the platform itself says of its object. Network allowed; raises IntegrationError."""
         return event
+
+    @classmethod
+    def needs_enriching(cls, event: Event) -> bool:
+        """Return whether `enrich` is asked about an event though its webhook is more than a hint."""
+        return False
+
+    # --- chats whose people answer questions by buttons; all of it pure ----------------------------------------
+    @classmethod
+    def question_message(cls, question: ChatQuestion) -> Action | None:
+        """Return the action that asks a question, None where this platform has no buttons. Its answer's ``data`` names
+        the message."""
+        return None
+
+    @classmethod
+    def closing_message(cls, question: ChatQuestion, told: str, message: Mapping[str, Any]) -> Action | None:
+        """Return the action that puts `told` in place of the buttons; None where `message` cannot be changed."""
+        return None
+
+    @classmethod
+    def private_word(cls, person: Mapping[str, str], text: str) -> Action | None:
+        """Return the action that tells the one person who answered something that nobody else sees."""
+        return None
+
+    @classmethod
+    def chat_answer(cls, event: Event) -> ChatAnswer | None:
+        """Return the answer to a question that an event is, None for other events."""
+        return None
 
     @classmethod
     def delivery_key(cls, headers: Mapping[str, str], payload: Any) -> str | None:

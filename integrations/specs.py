@@ -1,6 +1,6 @@
 """What a connector declares, and the values that pass between it and us."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -194,6 +194,36 @@ class Event:
     compared: Mapping[str, Any] | None = None
     # Our marker found in the payload (the id of the step that caused this), where the connector looks for one.
     marker: str | None = None
+
+
+@dataclass(frozen=True)
+class ChatQuestion:
+    """A question for the people of a chat, answered by one of two buttons.
+
+    `key` comes back with the answer, `place` is the channel, `facts` are names with values, `url` leads to more.
+    """
+
+    key: str
+    place: str
+    title: str
+    text: str
+    facts: Sequence[tuple[str, str]]
+    url: str
+    url_title: str
+
+
+@dataclass(frozen=True)
+class ChatAnswer:
+    """What somebody in a chat answered. `email`: his own as far as the platform vouches for it, else "".
+
+    `message` names the question's message and `person` the one who answered, as parameters of actions.
+    """
+
+    key: str
+    is_approved: bool
+    email: str
+    message: Mapping[str, str]
+    person: Mapping[str, str]
 
 
 @dataclass(frozen=True)

@@ -50,18 +50,18 @@ def answer_link(link_id: uuid.UUID, *, is_approved: bool, comment: str) -> Asked
     with transaction.atomic():
         asked = open_link(link_id)
         # Of two at once, one finds the step decided: the settlement locks the run.
-        answer(asked.step, asked.user, is_approved=is_approved, comment=comment, via="link")
+        answer(asked.step, asked.step.fence, asked.user, is_approved=is_approved, comment=comment, via="link")
         ApprovalLink.objects.filter(pk=link_id).update(used_at=clock.now())
     return asked
 
 
-def answer(step: Step, user: User, *, is_approved: bool, comment: str = "", via: str) -> None:
-    """Decide a step as `user`, who is known to be the one who answers. Raises NoLonger."""
-    if may_still(_waiting(step, step.fence), user.pk) is None:
+def answer(step: Step, fence: int, user: User, *, is_approved: bool, comment: str = "", via: str) -> None:
+    """Decide a step that asked under `fence`, as `user`, who is known to be the one who answers. Raises NoLonger."""
+    if may_still(_waiting(step, fence), user.pk) is None:
         raise NoLonger
     with acting_as(Actor("user", str(user.pk), user.email)):
         try:
-            interventions.decide(step.run_id, step.name, is_approved, comment, fence=step.fence, via=via)
+            interventions.decide(step.run_id, step.name, is_approved, comment, fence=fence, via=via)
         except NotPossible:
             raise NoLonger from None
 

@@ -7,7 +7,6 @@ digest is kept; the mail that holds it is sealed until it is sent.
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import structlog
@@ -17,9 +16,10 @@ from django.utils.translation import gettext as _
 
 from integrations import notices
 from integrations.models import Notice
+from rules import wake
 from rules.approvals import members_who_may
 from rules.models import ApprovalLink, Run, Step
-from rules.questions import Question, question_of
+from rules.questions import Question, question_of, written
 from supportops import clock
 from supportops.ids import new_key
 from supportops.people.authentication import digest_of
@@ -66,6 +66,7 @@ def send(step: Step, run: Run, asked: Mapping[str, Any]) -> None:
         mails.append(mail)
     Notice.objects.bulk_create(mails)
     ApprovalLink.objects.bulk_create(links)
+    wake.attend()
 
 
 def withdraw(step: Step) -> None:
@@ -104,8 +105,3 @@ def _text(question: Question) -> str:
     # A long question must not push out what the answer depends on.
     message = question.message[:1200]
     return "\n".join([*([message, ""] if message else []), *(line for line in lines if line)])
-
-
-def written(at: datetime) -> str:
-    """Return a time as people of any place read it."""
-    return f"{at:%Y-%m-%d %H:%M} UTC"

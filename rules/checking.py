@@ -299,6 +299,10 @@ class _Checker:
                     self.problems.append(replace(problem, attr=_place(at, step, path)))
         if step.kind == "wait":
             self._calendar(f"{at}.wait.calendar", calendars_named({"steps": [{"wait": step.wait}]}))
+        place = step.approval.get("slack") if step.approval is not None else None
+        named = place.get("integration") if isinstance(place, Mapping) else None
+        if isinstance(named, str) and not has_expression(named):
+            self._integration(f"{at}.approval.slack.integration", "slack", named)
         if step.kind == "rule" and not has_expression(step.rule) and not self.catalogue.has_rule(step.rule or ""):
             detail = f"There is no rule '{step.rule}' yet: runs will fail here until there is one."
             self._warning(f"{at}.rule", "unknown_rule", detail)

@@ -159,6 +159,7 @@ def decide(
         changes = {"step": step.name, "comment": comment, **({"via": via} if via else {})}
         record(f"step.{verb}", settlement.runs[run_id], changes=changes)
         approval_links.withdraw(step)
+        wake.attend()
         settlement.close()
     return step
 

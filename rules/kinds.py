@@ -76,6 +76,13 @@ class Wait(_Given):
         return self.calendar or (DEFAULT if self.until == OPEN else None)
 
 
+class ChatPlace(_Given):
+    """Where in a chat a question is asked."""
+
+    integration: str | None = Field(None, title="Integration", description="Name or id, where there are several.")
+    channel: str = Field(title="Channel", description="Name (#ops) or id; the bot must be a member.", min_length=1)
+
+
 class Approval(_Given):
     """Who is asked, and what it means when nobody answers in time."""
 
@@ -86,6 +93,11 @@ class Approval(_Given):
     people: list[EmailStr] = Field([], title="People", description="E-mail addresses of members who may decide.")
     deadline: Duration = Field(7 * 86400.0, title="Deadline", description="How long the answer is waited for.")
     on_silence: Literal["reject", "approve"] = Field("reject", title="Nobody answers")
+    slack: ChatPlace | None = Field(
+        None,
+        title="Ask in Slack",
+        description="A message with two buttons, for those whose mail address is a member's.",
+    )
     notify: bool = Field(
         True, title="Ask by mail", description="Those who may decide get a mail each, to answer at a one-time address."
     )

@@ -45,6 +45,11 @@ def question_of(step: Step, run: Run, asked: Mapping[str, Any] | None) -> Questi
     )
 
 
+def written(at: datetime) -> str:
+    """Return a time as people of any place read it."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
 def _about(event: Event | None) -> str:
     if event is None:
         return ""

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from rules import approval_links, interventions
+from rules import approval_links, chat_questions, interventions
 from rules.business_time import NeverOpen, UnknownCalendar
 from rules.calendars import Calendars
 from rules.compiled import CompiledStep
@@ -76,8 +76,11 @@ class _Asks(Waits):
 
     def settle(self, settlement: Settlement, row: Step) -> None:
         super().settle(settlement, row)
+        run = settlement.runs[row.run_id]
         if self.shown["notify"]:
-            approval_links.send(row, settlement.runs[row.run_id], self.shown)
+            approval_links.send(row, run, self.shown)
+        if self.shown["slack"] and (problem := chat_questions.ask(row, run, self.shown)):
+            settlement.keep(row, warnings=[problem])
 
 
 # --- another rule -------------------------------------------------------------------------------------------------

@@ -20,6 +20,11 @@ def perform() -> None:
     _after_commit("rules.tasks.perform")
 
 
+def attend() -> None:
+    """Have people told what they are to be told. The chore finds it too, a little later."""
+    _after_commit("webhooks.tasks.attend")
+
+
 def perform_in(seconds: float) -> None:
     """Have steps performed that are put back until then. The sweep would find them too, a little later: a platform's
     rate is kept more evenly this way."""

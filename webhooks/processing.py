@@ -33,7 +33,7 @@ from integrations.errors import (
     told,
 )
 from integrations.specs import Call, Event
-from rules import claims, workers
+from rules import chat_answers, claims, workers
 from rules.execution import StepSource
 from rules.material import Takings
 from rules.planning import Incoming, Planned, plan
@@ -153,6 +153,7 @@ class DeliverySource:
             with working_for(organization_id):
                 try:
                     _note_health([item for _, item in pairs])
+                    _take_answers([item for _, item in pairs])
                     settle([item for _, item in pairs])
                 except (OperationalError, InterfaceError):
                     connection.close()
@@ -277,7 +278,8 @@ def _parsed(delivery: Delivery) -> _Parsed:
         item.connector = registry.get(delivery.platform)
         item.events = events_of(delivery, item.connector)
         scheme = delivery.endpoint.scheme if delivery.endpoint is not None else ""
-        item.is_hint = scheme in item.connector.hint_schemes
+        needs_more = any(item.connector.needs_enriching(event) for event in item.events)
+        item.is_hint = scheme in item.connector.hint_schemes or needs_more
     except IntegrationError as error:
         item.error = error
     except CODE_OF_OTHERS_RAISES as error:
@@ -298,6 +300,26 @@ def _enriched(instance: BaseIntegration, item: _Parsed, mask: Callable[[str], st
         log.exception("delivery.not_enriched", delivery=str(item.delivery.pk))
         item.error = Permanent(mask(told(error)))
     return item
+
+
+def _take_answers(items: Sequence[_Parsed]) -> None:
+    """Let people of a chat decide what they were asked there, each in a transaction of its own.
+
+    Before the delivery is settled: should this process die in between, the answer is taken again, and changes nothing.
+    """
+    for item in items:
+        integration = item.delivery.integration
+        if item.error is not None or integration is None:
+            continue
+        try:
+            for event in item.events:
+                if (given := item.connector.chat_answer(event)) is not None:
+                    chat_answers.take(integration, item.connector, given)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            log.exception("delivery.not_answered", delivery=str(item.delivery.pk))
+            item.error = Permanent(f"The answer could not be taken: {told(error)}")
 
 
 def _note_health(items: Sequence[_Parsed]) -> None:

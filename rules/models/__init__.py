@@ -1,6 +1,6 @@
 """Rules, and the history of what they led to."""
 
-from rules.models.asking import ApprovalLink
+from rules.models.asking import ApprovalLink, ChatCall, ChatPurpose
 from rules.models.definition import Rule, RuleSchedule, RuleState, RuleVersion
 from rules.models.history import (
     Attempt,
@@ -25,6 +25,8 @@ __all__ = [
     "Attempt",
     "AttemptStatus",
     "Calendar",
+    "ChatCall",
+    "ChatPurpose",
     "DigestItem",
     "DigestWindow",
     "Event",

@@ -271,5 +271,5 @@ def test_two_answers_at_once_are_one(desk: Desk, people: dict[str, User]) -> Non
         step, user = first.step, first.user
         answering.answer_link(second.pk, is_approved=True, comment="")
         with pytest.raises(NoLonger):
-            answering.answer(step, user, is_approved=False, via="link")
+            answering.answer(step, step.fence, user, is_approved=False, via="link")
     assert len(entries(desk, "step.approved")) == 1 and not entries(desk, "step.rejected")

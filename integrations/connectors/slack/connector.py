@@ -1,17 +1,19 @@
 """Slack: messages, channels, files and status out; messages, mentions, reactions and commands in."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from integrations.base import BaseIntegration
-from integrations.connectors.slack import events
+from integrations.connectors.slack import approvals, events
 from integrations.connectors.slack.client import FILES_HOST, HINTS, SlackApi
 from integrations.connectors.slack.schemas import (
     WEBHOOK_HOST,
     ArchiveChannel,
     CreateChannel,
     InviteUser,
+    SendEphemeral,
     SendMessage,
     SendNotification,
     SetPresence,
@@ -20,14 +22,25 @@ from integrations.connectors.slack.schemas import (
     SlackConfig,
     SlackCredentials,
     Target,
+    UpdateMessage,
     UploadFile,
 )
-from integrations.errors import CredentialsRejected, IntegrationError, InvalidInput, Permanent
+from integrations.errors import (
+    CredentialsRejected,
+    Forbidden,
+    IntegrationError,
+    InvalidInput,
+    NotFound,
+    Permanent,
+)
 from integrations.signatures import HmacSignature
 from integrations.specs import (
     SETS,
     Account,
+    Action,
     ActionSpec,
+    ChatAnswer,
+    ChatQuestion,
     Event,
     HandshakeAnswer,
     Limit,
@@ -131,6 +144,21 @@ class Slack(BaseIntegration):
             model=SendNotification,
             handler="send_notification",
             label="Send a notification",
+        ),
+        ActionSpec(
+            "update_message",
+            "Put another text in place of a message of the bot's.",
+            model=UpdateMessage,
+            handler="update_message",
+            effect=SETS,
+            label="Change a message",
+        ),
+        ActionSpec(
+            "send_ephemeral",
+            "Write something into a channel that one person alone sees, until he closes Slack.",
+            model=SendEphemeral,
+            handler="send_ephemeral",
+            label="Tell one person in a channel",
         ),
         ActionSpec(
             "create_channel",
@@ -267,6 +295,18 @@ class Slack(BaseIntegration):
             attachment["footer"] = data.footer
         return self._send(data, {"text": f"*{data.title}*", "attachments": [attachment]})
 
+    def update_message(self, data: UpdateMessage) -> Result:
+        # Slack keeps the blocks of the message where none are given, and takes an empty list for none.
+        body = {"channel": self.api.channel_id(data.channel), "ts": data.ts, "text": data.message}
+        answer = self.api.post("chat.update", {**body, "blocks": data.blocks})
+        return Result(True, "The message is changed.", {"channel": answer.get("channel"), "ts": answer.get("ts")})
+
+    def send_ephemeral(self, data: SendEphemeral) -> Result:
+        user = self.api.user_id(data.user)
+        body = {"channel": self.api.channel_id(data.channel), "user": user, "text": data.message}
+        answer = self.api.post("chat.postEphemeral", body)
+        return Result(True, f"Shown to {data.user}, who has to be there to see it.", {"ts": answer.get("message_ts")})
+
     def create_channel(self, data: CreateChannel) -> Result:
         answer = self.api.post(
             "conversations.create", {"name": data.name, "is_private": data.is_private}, tolerate={"name_taken"}
@@ -383,6 +423,42 @@ class Slack(BaseIntegration):
         return events.events_of(payload)
 
     @classmethod
+    def needs_enriching(cls, event: Event) -> bool:
+        return approvals.answer_of(event) is not None
+
+    def enrich(self, event: Event) -> Event:
+        """Add the mail address of the person who pressed one of our buttons, where his own workspace is ours."""
+        if not self.needs_enriching(event):
+            return event
+        try:
+            user = self.api.get("users.info", {"user": str(event.payload.get("user") or "")}).get("user")
+            own = self.api.post("auth.test", {})
+        except (Forbidden, NotFound) as error:
+            # He is told that he is not known; what is missing is for whoever runs the integration to read.
+            return replace(event, payload={**event.payload, "user_email": None, "user_unknown": error.message})
+        email = approvals.email_of(user if isinstance(user, Mapping) else {}, own)
+        return replace(event, payload={**event.payload, "user_email": email or None})
+
+    @classmethod
+    def question_message(cls, question: ChatQuestion) -> Action:
+        return Action("send_message", approvals.message_of(question))
+
+    @classmethod
+    def closing_message(cls, question: ChatQuestion, told: str, message: Mapping[str, Any]) -> Action | None:
+        channel, ts = message.get("channel"), message.get("ts")
+        if not (channel and ts):
+            return None  # an incoming webhook says of no message which one it is
+        return Action("update_message", approvals.closed_message_of(question, told, str(channel), str(ts)))
+
+    @classmethod
+    def private_word(cls, person: Mapping[str, str], text: str) -> Action:
+        return Action("send_ephemeral", {**person, "message": approvals.escaped(text)})
+
+    @classmethod
+    def chat_answer(cls, event: Event) -> ChatAnswer | None:
+        return approvals.answer_of(event)
+
+    @classmethod
     def delivery_key(cls, headers: Mapping[str, str], payload: Any) -> str | None:
         return events.request_id(payload)
 
@@ -403,10 +479,11 @@ class Slack(BaseIntegration):
 
     @classmethod
     def accepted_answer(cls, request: WebhookRequest, payload: Any) -> HandshakeAnswer | None:
-        # Whoever typed a slash command is shown our answer: an empty 200 shows nothing, anything else an error.
-        # https://docs.slack.dev/interactivity/implementing-slash-commands, read 2026-11
+        # Whoever typed a slash command or pressed a button is shown our answer: an empty 200 shows nothing, anything
+        # else an error. https://docs.slack.dev/interactivity/implementing-slash-commands and
+        # https://docs.slack.dev/interactivity/handling-user-interaction, read 2026-11
         is_command = isinstance(payload, Mapping) and "command" in payload and "event" not in payload
-        return HandshakeAnswer() if is_command else None
+        return HandshakeAnswer() if is_command or events.interaction_of(payload) is not None else None
 
 
 def _account_of(who: Mapping[str, Any]) -> Account:

@@ -1,6 +1,7 @@
-"""Slack's requests to us as events: the Events API and slash commands.
+"""Slack's requests to us as events: the Events API, slash commands and pressed buttons.
 
-https://docs.slack.dev/apis/events-api, https://docs.slack.dev/interactivity/implementing-slash-commands, read 2026-11.
+https://docs.slack.dev/apis/events-api, https://docs.slack.dev/interactivity/implementing-slash-commands and
+https://docs.slack.dev/reference/interaction-payloads/block_actions-payload, read 2026-11.
 The payload is Slack's own inner event, so that `event.text` here is what Slack's documentation calls so.
 """
 
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from integrations.specs import Event, EventSpec
+from supportops import odd_json
 
 # Copies and changes of messages that were reported before; bots' own posts by webhook.
 UNINTERESTING = frozenset({"bot_message", "message_changed", "message_deleted", "message_replied"})
@@ -71,6 +73,25 @@ EVENTS = [
         },
         label="Slash command",
     ),
+    EventSpec(
+        "button_clicked",
+        "Somebody pressed a button in a message of the bot's.",
+        sample={
+            "action_id": "take_ticket",
+            "block_id": "ticket",
+            "value": "4711",
+            "text": "I take it",
+            "user": "U2147483697",
+            "user_name": "ada",
+            "channel": "C024BE91L",
+            "channel_name": "support",
+            "message_ts": "1763719400.000500",
+            "response_url": "https://hooks.slack.com/actions/T024BE7LD/1/x",
+            "trigger_id": "13345224609.738474920.8088930838d88f008e0",
+            **_ACCOUNT,
+        },
+        label="Button pressed",
+    ),
 ]
 
 
@@ -80,6 +101,9 @@ def events_of(payload: Any) -> list[Event]:
         return []
     if payload.get("command"):
         return [_slash_command(payload)]
+    interaction = interaction_of(payload)
+    if interaction is not None:
+        return _buttons(interaction)
     inner = payload.get("event")
     if payload.get("type") != "event_callback" or not isinstance(inner, Mapping):
         return []
@@ -88,8 +112,21 @@ def events_of(payload: Any) -> list[Event]:
     return [_callback(payload, inner)]
 
 
+def interaction_of(payload: Any) -> Mapping[str, Any] | None:
+    """Return what an interaction says, which comes as JSON in a form's one field; None for all other requests."""
+    text = payload.get("payload") if isinstance(payload, Mapping) and "command" not in payload else None
+    if not isinstance(text, str):
+        return None
+    try:
+        found = odd_json.loads(text.encode("utf-8", "replace"))
+    except odd_json.MalformedJson:
+        return None
+    return found if isinstance(found, Mapping) else None
+
+
 def request_id(payload: Any) -> str | None:
     """Return what Slack repeats when it sends a request again."""
+    payload = interaction_of(payload) or payload
     if not isinstance(payload, Mapping):
         return None
     value = payload.get("event_id") or payload.get("trigger_id")
@@ -98,6 +135,8 @@ def request_id(payload: Any) -> str | None:
 
 def account_of(payload: Any) -> str | None:
     """Return the workspace, or the organization where the app was installed for a whole one."""
+    interaction = interaction_of(payload)
+    payload = payload if interaction is None else {**interaction, **_account(interaction)}
     if not isinstance(payload, Mapping):
         return None
     authorizations = payload.get("authorizations")
@@ -124,6 +163,45 @@ def _callback(payload: Mapping[str, Any], inner: Mapping[str, Any]) -> Event:
     )
 
 
+def _buttons(interaction: Mapping[str, Any]) -> list[Event]:
+    """Return an event for each button that was pressed, which is one; menus and modals are none."""
+    actions = interaction.get("actions")
+    if interaction.get("type") != "block_actions" or not isinstance(actions, list):
+        return []
+    channel, container, user = (_part(interaction, name) for name in ("channel", "container", "user"))
+    place = {
+        "user": _text(user.get("id")),
+        "user_name": _text(user.get("username")) or _text(user.get("name")),
+        "channel": _text(channel.get("id")) or _text(container.get("channel_id")),
+        "channel_name": _text(channel.get("name")),
+        "message_ts": _text(container.get("message_ts")),
+        "response_url": _text(interaction.get("response_url")),
+        "trigger_id": _text(interaction.get("trigger_id")),
+        **_account(interaction),
+    }
+    request = request_id(interaction)
+    return [
+        Event(
+            type="button_clicked",
+            external_id=f"{place['channel'] or ''}:{place['message_ts'] or ''}".strip(":"),
+            payload={
+                **{name: _text(pressed.get(name)) for name in ("action_id", "block_id", "value")},
+                "text": _text(_part(pressed, "text").get("text")),
+                **place,
+            },
+            key=f"{request}:{number}" if request else None,
+            actor_id=place["user"],
+        )
+        for number, pressed in enumerate(actions)
+        if isinstance(pressed, Mapping) and pressed.get("type") == "button"
+    ]
+
+
+def _part(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = value.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
 def _slash_command(payload: Mapping[str, Any]) -> Event:
     # `token` is Slack's retired way of signing: it is a secret that nobody needs any more.
     kept = {name: value for name, value in payload.items() if name != "token"}
@@ -137,7 +215,12 @@ def _slash_command(payload: Mapping[str, Any]) -> Event:
 
 
 def _account(payload: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: payload[name] for name in ("team_id", "enterprise_id", "api_app_id") if payload.get(name)}
+    account = {name: payload[name] for name in ("team_id", "enterprise_id", "api_app_id") if payload.get(name)}
+    # Interactions name them as objects.
+    for name in ("team", "enterprise"):
+        if named := _text(_part(payload, name).get("id")):
+            account.setdefault(f"{name}_id", named)
+    return account
 
 
 def _text(value: Any) -> str | None:

@@ -165,6 +165,29 @@ class SendNotification(Target):
         return value
 
 
+class UpdateMessage(Parameters):
+    channel: Annotated[str, Choice("channels")] = Field(
+        title="Channel", description="Name (#support) or id of the channel that the message is in.", min_length=1
+    )
+    ts: str = Field(title="Message", description="The `ts` that `send_message` gave.", pattern=r"^\d+\.\d+$")
+    message: Mrkdwn = Field(
+        title="New text", min_length=1, max_length=MAX_TEXT, validation_alias=AliasChoices("message", "text")
+    )
+    blocks: Annotated[list[dict[str, Any]], Encode("mrkdwn")] = Field(
+        [], title="New blocks", description="Without any the message has its text alone.", max_length=MAX_BLOCKS
+    )
+
+
+class SendEphemeral(Parameters):
+    channel: Annotated[str, Choice("channels")] = Field(
+        title="Channel", description="Name (#support) or id; the person must be in it.", min_length=1
+    )
+    user: Annotated[User, Choice("users")] = Field(title="Person", description="Id (U…) or e-mail address.")
+    message: Mrkdwn = Field(
+        title="Message", min_length=1, max_length=MAX_TEXT, validation_alias=AliasChoices("message", "text")
+    )
+
+
 class CreateChannel(Parameters):
     name: str = Field(
         title="Name",

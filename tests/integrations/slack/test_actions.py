@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from integrations.connectors.slack.approvals import email_of
 from integrations.connectors.slack.connector import Slack
 from integrations.errors import (
     CredentialsRejected,
@@ -18,8 +19,9 @@ from integrations.errors import (
     Uncertain,
     Unreachable,
 )
-from integrations.specs import Account, Action, Call, File, Limit, Result
-from tests.integrations.recorded import FakePlatform
+from integrations.specs import Account, Action, Call, ChatQuestion, File, Limit, Result
+from tests.integrations.recorded import FakePlatform, handle
+from tests.integrations.recorded import request as recorded_request
 
 BOT = {"bot_token": "xoxb-123-456-abcdefghijkl"}
 USER = {"user_token": "xoxp-123-456-mnopqrstuvwx"}
@@ -522,3 +524,108 @@ def test_messages_are_limited_by_channel_and_nothing_else() -> None:
 def test_other_methods_have_their_tier() -> None:
     assert buckets("set_topic", {"channel": "#x", "topic": "y"}) == {"20 a minute": "set_topic"}
     assert buckets("invite_user", {"channel": "#x", "user": "U2147483697"}) == {"50 a minute": "invite_user"}
+
+
+# --- questions with buttons -----------------------------------------------------------------------------------
+QUESTION = ChatQuestion(
+    key="01a1ff34-590e-73ee-a584-53739244562a",
+    place="#ops",
+    title="Your decision is needed: Refund & <close>",
+    text="Refund <!channel> 4711?",
+    facts=[("Rule", "Refund"), ("Asked by", "x" * 3000)],
+    url="https://support.example.com/admin/rules/run/1/change/",
+    url_title="Open the run",
+)
+
+
+def test_a_question_has_two_buttons_and_pings_nobody() -> None:
+    action = Slack.question_message(QUESTION)
+    assert action is not None and action.name == "send_message"
+    _, [call] = perform("send_message__200", action.name, dict(action.payload))
+    body = body_of(call)
+    assert body["channel"] == "#ops" and body["text"] == "Your decision is needed: Refund &amp; &lt;close&gt;"
+    [buttons] = [block for block in body["blocks"] if block["type"] == "actions"]
+    assert [(b["action_id"], b["style"], b["value"]) for b in buttons["elements"]] == [
+        ("supportops_approve", "primary", QUESTION.key),
+        ("supportops_reject", "danger", QUESTION.key),
+    ]
+    written = [block["text"] for block in body["blocks"] if block["type"] == "section" and "text" in block]
+    assert {"type": "plain_text", "text": "Refund <!channel> 4711?"} in written
+    [fields] = [block["fields"] for block in body["blocks"] if "fields" in block]
+    assert all(field["type"] == "plain_text" and len(field["text"]) <= 2000 for field in fields)
+
+
+def test_what_was_decided_takes_the_place_of_the_buttons() -> None:
+    message = {"channel": "C024BE91L", "ts": "1763719400.000500"}
+    action = Slack.closing_message(QUESTION, "Approved by ada@acme.example", message)
+    assert action is not None
+    result, [call] = perform("update_message__200", action.name, dict(action.payload))
+    body = body_of(call)
+    assert (body["channel"], body["ts"]) == ("C024BE91L", "1763719400.000500")
+    assert "Approved by ada@acme.example" in str(body["blocks"]) and "button" not in str(body["blocks"])
+    assert result.data == {"channel": "C024BE91L", "ts": "1763719400.000500"}
+    assert Slack.closing_message(QUESTION, "Approved", {"channel": None, "ts": None}) is None
+
+
+def test_a_message_of_somebody_else_cannot_be_changed() -> None:
+    with pytest.raises(InvalidInput, match="cant_update_message"):
+        perform(
+            "update_message__200__cant_update_message",
+            "update_message",
+            {"channel": "C024BE91L", "ts": "1763719400.000500", "message": "x"},
+        )
+
+
+def test_a_word_for_one_person_alone() -> None:
+    action = Slack.private_word({"channel": "C024BE91L", "user": "U2147483697"}, "Not <you>.")
+    assert action is not None
+    _, [call] = perform("send_ephemeral__200", action.name, dict(action.payload))
+    assert body_of(call) == {"channel": "C024BE91L", "user": "U2147483697", "text": "Not &lt;you&gt;."}
+    with pytest.raises(InvalidInput, match="user_not_in_channel"):
+        perform("send_ephemeral__200__user_not_in_channel", action.name, dict(action.payload))
+
+
+@pytest.mark.parametrize(
+    ("answers", "email"),
+    [
+        ("enrich__200", "ada@acme.example"),
+        # In a shared channel others press too: what address they have is for strangers to say.
+        ("enrich__200__of_another_workspace", None),
+        ("enrich__200__missing_scope", None),
+    ],
+)
+def test_who_pressed_is_known_by_his_address_in_our_own_workspace(answers: str, email: str | None) -> None:
+    [event] = handle(Slack, recorded_request("slack", "button_clicked__approval"))
+    with FakePlatform.of("slack", answers) as slack:
+        known = slack.connect(Slack, BOT, None).enrich(event)
+    assert known.payload["user_email"] == email
+    answer = Slack.chat_answer(known)
+    assert answer is not None and answer.email == (email or "")
+
+
+def test_a_busy_slack_is_asked_again_who_it_was() -> None:
+    [event] = handle(Slack, recorded_request("slack", "button_clicked__approval"))
+    with FakePlatform.of("slack", "enrich__429") as slack, pytest.raises(RateLimited):
+        slack.connect(Slack, BOT, None).enrich(event)
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        {},
+        {"team_id": "T1", "profile": None},
+        {"team_id": "T1", "deleted": True, "profile": {"email": "a@x.example"}},
+        {"team_id": "T1", "is_bot": True, "profile": {"email": "a@x.example"}},
+        {"team_id": "T1", "is_email_confirmed": False, "profile": {"email": "a@x.example"}},
+        {"team_id": "T2", "profile": {"email": "a@x.example"}},
+        {"team_id": "T2", "enterprise_user": {"enterprise_id": "E2"}, "profile": {"email": "a@x.example"}},
+    ],
+)
+def test_an_address_that_nobody_vouches_for_is_none(user: dict[str, Any]) -> None:
+    assert email_of(user, {"team_id": "T1", "enterprise_id": "E1"}) == ""
+
+
+def test_one_organization_has_many_workspaces() -> None:
+    user = {"team_id": "T2", "enterprise_user": {"enterprise_id": "E1"}, "profile": {"email": "a@x.example"}}
+    assert email_of(user, {"team_id": "T1", "enterprise_id": "E1"}) == "a@x.example"
+    assert email_of({**user, "enterprise_user": None}, {"team_id": "T1", "enterprise_id": None}) == ""

@@ -119,3 +119,61 @@ def test_odd_payloads_break_nothing(payload: Any) -> None:
     assert Slack.delivery_key({}, payload) is None
     Slack.account_key({}, payload)
     Slack.handshake(recorded.as_request(), payload)
+
+
+# --- buttons ----------------------------------------------------------------------------------------------------
+def test_a_pressed_button_is_an_event() -> None:
+    recorded = request("slack", "button_clicked")
+    [event] = handle(Slack, recorded)
+    assert (event.type, event.external_id, event.actor_id) == (
+        "button_clicked",
+        "C024BE91L:1763719400.000500",
+        "U2147483697",
+    )
+    assert event.key == "13345224609.738474920.8088930838d88f008e0:0"
+    assert (event.payload["action_id"], event.payload["value"], event.payload["text"]) == (
+        "take_ticket",
+        "4711",
+        "I take it",
+    )
+    assert event.payload["team_id"] == "T024BE7LD" and "XXYYZZ" not in str(event.payload)
+    assert Slack.delivery_key(recorded.headers, recorded.payload) == "13345224609.738474920.8088930838d88f008e0"
+    assert Slack.account_key(recorded.headers, recorded.payload) == "T024BE7LD"
+    assert Slack.chat_answer(event) is None and not Slack.needs_enriching(event)
+    spec = Slack.event_spec("button_clicked")
+    assert spec is not None and set(spec.sample) == set(event.payload)
+
+
+def test_whoever_pressed_is_answered_with_nothing() -> None:
+    recorded = request("slack", "button_clicked")
+    answer = Slack.accepted_answer(recorded.as_request(), recorded.payload)
+    assert answer is not None and (answer.status, answer.body) == (200, b"")
+
+
+def test_a_press_on_our_own_button_is_an_answer() -> None:
+    [event] = handle(Slack, request("slack", "button_clicked__approval"))
+    answer = Slack.chat_answer(event)
+    assert answer is not None and Slack.needs_enriching(event)
+    assert (answer.key, answer.is_approved, answer.email) == ("01a1ff34-590e-73ee-a584-53739244562a", True, "")
+    assert answer.message == {"channel": "C024BE91L", "ts": "1763719400.000500"}
+    assert answer.person == {"channel": "C024BE91L", "user": "U2147483697"}
+
+
+@pytest.mark.parametrize(
+    "interaction",
+    [
+        "",
+        "[]",
+        "{",
+        "3",
+        '{"type": "block_actions"}',
+        '{"type": "block_actions", "actions": [3, {"type": "static_select"}], "user": 3, "channel": []}',
+        '{"type": "view_submission", "actions": [{"type": "button"}]}',
+        '{"type": "block_actions", "actions": [{"type": "button", "text": 3, "value": {}}], "container": null}',
+    ],
+)
+def test_odd_interactions_break_nothing(interaction: str) -> None:
+    found = Slack().handle_webhook({"payload": interaction})
+    assert all(event.type == "button_clicked" and not event.payload["value"] for event in found)
+    assert Slack.delivery_key({}, {"payload": interaction}) is None
+    Slack.account_key({}, {"payload": interaction})
