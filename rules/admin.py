@@ -22,6 +22,7 @@ from rules.checking import check
 from rules.compiled import CompiledRule, compile_rule, compiled_version
 from rules.drafts import RuleDraft, Unreadable, as_text, new_document
 from rules.models import Rule, RuleVersion, Run
+from rules.previewing import insertable, last_outcomes
 from rules.problems import Refused
 from rules.template_admin import PAGES as TEMPLATE_PAGES
 from rules.trying import NothingToTry, judge, recent_events, tried
@@ -162,7 +163,8 @@ class RuleAdmin(BuilderPages, WorkflowPages):
             draft.disable()
         trigger = draft.trigger
         types = draft.event_types
-        chosen = request.POST.get("try-on", "")
+        chosen = draft.chosen
+        rule_id = rule.pk if rule else None
         hears = trigger.hears_events
         is_judged = hears and types and ("_save" not in request.POST or draft.conditions.is_valid())
         outcome = judge(draft.conditions, trigger.shown_platform, types, chosen) if is_judged else ""
@@ -180,6 +182,10 @@ class RuleAdmin(BuilderPages, WorkflowPages):
             outcome=outcome,
             strict="_save" in request.POST,
             chosen=chosen,
+            insertable=insertable(
+                draft.fields, draft.step_names, draft.input_names, last_outcomes(rule_id, draft.step_names)
+            ),
+            preview_address=self.address("preview_view"),
             recent=recent_events(trigger.shown_platform, types) if hears and types else [],
             test_address=self.address("test_view", rule.pk) if rule else self.address("test_draft_view"),
         )

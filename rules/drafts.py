@@ -32,6 +32,8 @@ class RuleDraft:
 
     def __init__(self, catalogue: OrganizationCatalogue) -> None:
         self.catalogue = catalogue
+        # The event whose values are shown.
+        self.chosen = ""
         self.mode = "form"
         self.raw = ""
         self.raw_problems: list[str] = []
@@ -76,7 +78,7 @@ class RuleDraft:
         """Return what a page sent. Raises Unreadable for what no page sends."""
         draft = cls(catalogue)
         draft.mode = "document" if post.get("mode") == "document" else "form"
-        draft.raw = post.get("raw", "")
+        draft.raw, draft.chosen = post.get("raw", ""), post.get("try-on", "")
         draft.base = _object(post.get("base", "{}"))
         _steps_of(draft.base)
         trigger = draft.base.get("trigger", {})
@@ -90,7 +92,7 @@ class RuleDraft:
             catalogue=catalogue,
             platform=post.get("shown-platform") or None,
         )
-        draft.fields = fields_of(draft.trigger.shown_platform, draft.event_types)
+        draft.fields = fields_of(draft.trigger.shown_platform, draft.event_types, draft.chosen)
         try:
             draft.conditions = ConditionsForm(
                 post, original=draft.trigger.original.get("conditions"), fields=draft.fields
@@ -232,13 +234,27 @@ class RuleDraft:
 
     def _show_trigger(self, trigger: dict[str, Any]) -> None:
         self.trigger = TriggerForm(original=trigger, catalogue=self.catalogue)
-        self.fields = fields_of(self.trigger.shown_platform, self.event_types)
+        self.fields = fields_of(self.trigger.shown_platform, self.event_types, self.chosen)
         self.conditions = ConditionsForm(original=trigger.get("conditions"), fields=self.fields)
 
     @property
     def event_types(self) -> tuple[str, ...]:
         """Return the events that the page names now."""
         return event_types_of(self.trigger)
+
+    @property
+    def step_names(self) -> list[str]:
+        """Return what expressions call the steps."""
+        return [card.name or f"step-{number}" for number, card in enumerate(self.cards, 1)]
+
+    @property
+    def input_names(self) -> list[str]:
+        """Return the names of declared inputs, as far as they can be read."""
+        try:
+            inputs = parsed(self.inputs_text) if self.inputs_text.strip() else {}
+        except NotReadable:
+            return []
+        return [str(name) for name in inputs] if isinstance(inputs, Mapping) else []
 
     def disable(self) -> None:
         """Let everything be read and nothing be typed: for somebody who may not write."""

@@ -1,7 +1,10 @@
 """The fields that a rule's page offers: those of the events' schema, of their sample, and of what came lately."""
 
+import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from integrations.specs import EventSpec
@@ -13,6 +16,7 @@ from rules.times import read_instant
 MOST_FIELDS = 300
 _MOST_LOOKED_AT = 5
 _MOST_DEPTH = 6
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _LONGEST_EXAMPLE = 80
 _TYPES = {"string": "text", "number": "number", "integer": "number", "boolean": "boolean", "array": "list"}
 
@@ -113,8 +117,24 @@ def shown(value: Any) -> str | None:
     return text if len(text) <= _LONGEST_EXAMPLE else f"{text[:_LONGEST_EXAMPLE]}…"
 
 
+def fields_below(payload: Mapping[str, Any], root: str) -> Iterator[EventField]:
+    """Yield the fields of an object that expressions find under `root`."""
+    for name, value in _flat(payload, "", 0):
+        yield EventField(name, _expression([*root.split("."), *name.split(".")]), type_of(value), (), shown(value))
+
+
 def _template(name: str, subjects: Sequence[str]) -> str:
-    return name if name.partition(".")[0] in subjects else f"event.{name}"
+    parts = name.split(".")
+    return _expression(parts if parts[0] in subjects else ["event", *parts])
+
+
+def _expression(parts: Sequence[str]) -> str:
+    """Return a path as expressions write it: what is no name there stands in brackets."""
+    text = parts[0]
+    for before, part in pairwise(parts):
+        is_step = before == "steps"
+        text += f".{part}" if is_step or _NAME.fullmatch(part) else f"[{json.dumps(part, ensure_ascii=False)}]"
+    return text
 
 
 def _flat(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:

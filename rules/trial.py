@@ -135,14 +135,16 @@ def explain(
     if missed:
         return "not_matched", missed
     tables = tables_at(rule.condition_tables)
-    facts = facts_of(platform, event, now or clock.now(), _meta(event, platform) if meta is None else meta, tables)
+    facts = facts_of(
+        platform, event, now or clock.now(), meta_of_trial(event, platform) if meta is None else meta, tables
+    )
     verdict = evaluate(rule.node, facts)
     return verdict.outcome, [leaf.as_dict() for leaf in verdict.explanation]
 
 
 def facts_to_try(event: specs.Event, platform: str) -> Facts:
     """Return what conditions are asked about an event that is tried now."""
-    return facts_of(platform, event, clock.now(), _meta(event, platform))
+    return facts_of(platform, event, clock.now(), meta_of_trial(event, platform))
 
 
 def sample_event(platform: str, event_types: Iterable[str]) -> specs.Event:
@@ -253,7 +255,7 @@ def _roots(
     nothing = {"output": None, "error": None, "status": None, "failed": False, "succeeded": False}
     roots: dict[str, Any] = {
         "event": event.payload,
-        "meta": _meta(event, platform),
+        "meta": meta_of_trial(event, platform),
         "inputs": dict(inputs),
         # No earlier step has run in a trial.
         "steps": {step.name: dict(nothing) for step in rule.steps},
@@ -290,7 +292,8 @@ def _environment(rule: CompiledRule) -> str:
     return rule.document.trigger.environment or rule.document.environment or ""
 
 
-def _meta(event: specs.Event, platform: str) -> dict[str, Any]:
+def meta_of_trial(event: specs.Event, platform: str) -> dict[str, Any]:
+    """Return what `meta` says of an event that is tried."""
     return {
         "type": event.type,
         "external_id": event.external_id,

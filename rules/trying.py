@@ -77,13 +77,18 @@ def specs_of(platform: str, types: Sequence[str]) -> list[specs.EventSpec]:
     return [spec for spec in connector.events if spec.name in types or "*" in types]
 
 
-def fields_of(platform: str, types: Sequence[str]) -> EventFields:
+def fields_of(platform: str, types: Sequence[str], chosen: str = "") -> EventFields:
     """Return the fields that events of these types have, by their schema, their samples and what came lately.
 
-    Where no type was chosen yet, those of every event.
+    Where no type was chosen yet, those of every event. Examples are the values of the `chosen` event.
     """
-    chosen = types or ("*",)
-    return fields_of_events(specs_of(platform, chosen), recent_events(platform, chosen))
+    named = types or ("*",)
+    fields = fields_of_events(specs_of(platform, named), recent_events(platform, named))
+    try:
+        event, _ = chosen_event(platform, named, chosen)
+    except NothingToTry:
+        return fields
+    return fields.of_payload(event.payload)
 
 
 def facts_to_try(platform: str, types: Sequence[str], chosen: str) -> Facts:

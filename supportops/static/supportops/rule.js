@@ -186,8 +186,170 @@
     }
   });
   document.addEventListener("toggle", (event) => {
-    if (event.target.id === "add-step" && event.target.open) event.target.querySelector("[data-search]").focus();
+    if (event.target.id === "add-step" && event.target.open && document.activeElement === event.target.firstElementChild) event.target.querySelector("[data-search]").focus();
   }, true);
+
+  // --- texts with values: what could stand in them, and what they become for the example event ----------------------
+  const isText = (field) => field.matches?.("[data-takes=template]") && !field.disabled;
+  const positionOf = (field) => [...document.querySelectorAll(".so-step")].indexOf(field.closest(".so-step"));
+
+  function wantedOf(field) {
+    const found = /^step-(\d+)-(p-)?(.+)$/.exec(field.name);
+    if (!found || (found[2] && !field.value.includes("{{")) || !field.value.trim()) return null;
+    const choice = form().elements[`step-${found[1]}-kind`]?.value || "";
+    return { key: field.id, text: field.value.slice(0, 20000), choice, parameter: found[2] ? found[3] : "", position: positionOf(field) };
+  }
+
+  async function preview(fields) {
+    const address = page().dataset.preview;
+    const wanted = fields.map(wantedOf).filter(Boolean).slice(0, 100);
+    for (const field of fields) if (!wantedOf(field)) showPreview(field, null);
+    if (!address || !wanted.length) return;
+    const events = [...document.querySelectorAll("[name=trigger-event]")];
+    const types = events[0]?.type === "checkbox"
+      ? events.filter((one) => one.checked).map((one) => one.value)
+      : (events[0]?.value || "").split(",").map((one) => one.trim()).filter(Boolean);
+    const steps = [...document.querySelectorAll(".so-step")].map((one, place) => one.dataset.name || `step-${place + 1}`);
+    const body = { fields: wanted, platform: form().elements["shown-platform"]?.value || "", types, event: form().elements["try-on"]?.value || "", steps, rule: page().dataset.rule || null };
+    const headers = { "Content-Type": "application/json", "X-CSRFToken": form().elements.csrfmiddlewaretoken.value };
+    const answer = await fetch(address, { method: "POST", headers, body: JSON.stringify(body) }).catch(() => null);
+    if (!answer?.ok) return;
+    const { results } = await answer.json();
+    for (const one of wanted) {
+      const field = document.getElementById(one.key);
+      if (field && field.value.slice(0, 20000) === one.text) showPreview(field, results[one.key]);
+    }
+  }
+
+  function showPreview(field, result) {
+    const row = field.closest(".so-field");
+    let place = row?.querySelector(".so-preview");
+    if (!result) return place?.remove();
+    if (!place) {
+      place = document.createElement("p");
+      place.className = "so-preview";
+      place.setAttribute("aria-live", "polite");
+      field.after(place);
+    }
+    place.classList.toggle("so-preview-wrong", Boolean(result.error));
+    place.replaceChildren();
+    const icon = document.createElement("span");
+    icon.className = "material-symbols-outlined";
+    icon.setAttribute("aria-hidden", "true");
+    icon.textContent = result.error ? "error" : "visibility";
+    const text = document.createElement("span");
+    text.textContent = result.error
+      ? (result.where ? `${result.error} (${result.where})` : result.error)
+      : [result.value || gettext("(empty)"), ...(result.warnings || []).map((one) => `⚠ ${one}`)].join("\n");
+    place.append(icon, text);
+  }
+
+  const texts = (root) => [...root.querySelectorAll("[data-takes=template]")].filter(isText);
+  const later = new Map();
+  // Where the caret was never placed, what is inserted goes to the end.
+  const visited = new WeakSet();
+  document.addEventListener("focusin", (event) => { if (isText(event.target)) visited.add(event.target); });
+  document.addEventListener("input", (event) => {
+    if (!isText(event.target)) return;
+    clearTimeout(later.get(event.target.id));
+    later.set(event.target.id, setTimeout(() => preview([event.target]), 400));
+  });
+
+  function insertButtons(root) {
+    for (const field of texts(root)) {
+      const row = field.closest(".so-field"), label = row?.querySelector("label");
+      if (!label || row.querySelector("[data-insert]")) continue;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "so-insert";
+      button.dataset.insert = field.id;
+      button.setAttribute("aria-expanded", "false");
+      button.setAttribute("aria-label", interpolate(gettext("Insert a value into %s"), [label.textContent.trim()]));
+      button.textContent = gettext("Insert");
+      const head = document.createElement("span");
+      head.className = "so-field-head";
+      label.replaceWith(head);
+      head.append(label, button);
+    }
+  }
+
+  function closePicker(focus) {
+    const picker = document.querySelector(".so-picker");
+    if (!picker) return;
+    const button = document.querySelector(`[data-insert="${picker.dataset.of}"]`);
+    button?.setAttribute("aria-expanded", "false");
+    picker.remove();
+    if (focus) button?.focus();
+  }
+
+  function openPicker(button) {
+    closePicker();
+    const field = document.getElementById(button.dataset.insert);
+    const picker = document.createElement("div");
+    picker.className = "so-picker";
+    picker.dataset.chooser = "";
+    picker.dataset.of = field.id;
+    const search = document.createElement("input");
+    search.type = "search";
+    search.className = "so-input";
+    search.dataset.search = "";
+    search.placeholder = gettext("Search fields, steps, variables…");
+    search.setAttribute("aria-label", search.placeholder);
+    const list = document.createElement("div");
+    list.className = "so-picker-list";
+    const position = positionOf(field), groups = new Map();
+    for (const item of JSON.parse(document.getElementById("insertable").textContent)) {
+      if (item.after > position) continue;
+      if (!groups.has(item.group)) {
+        const section = document.createElement("section");
+        section.dataset.group = "";
+        const head = document.createElement("h4");
+        head.textContent = item.group;
+        section.append(head);
+        groups.set(item.group, section);
+        list.append(section);
+      }
+      const one = document.createElement("button");
+      one.type = "button";
+      one.dataset.words = `${item.text} ${item.hint}`;
+      const name = document.createElement("code"), hint = document.createElement("span");
+      name.textContent = item.text;
+      hint.className = "so-note";
+      hint.textContent = item.hint;
+      one.append(name, hint);
+      one.addEventListener("click", () => insert(field, item.text));
+      groups.get(item.group).append(one);
+    }
+    const nothing = document.createElement("p");
+    nothing.className = "so-note";
+    nothing.dataset.nothing = "";
+    nothing.hidden = true;
+    nothing.textContent = gettext("Nothing is called so.");
+    list.append(nothing);
+    picker.append(search, list);
+    field.after(picker);
+    button.setAttribute("aria-expanded", "true");
+    search.focus();
+  }
+
+  function insert(field, text) {
+    // Inside of an expression the name alone, elsewhere with braces around it.
+    const at = visited.has(field) ? field.selectionStart : field.value.length, before = field.value.slice(0, at);
+    const isInside = before.lastIndexOf("{{") > before.lastIndexOf("}}");
+    field.setRangeText(isInside ? text : `{{ ${text} }}`, at, visited.has(field) ? field.selectionEnd : at, "end");
+    closePicker();
+    field.focus();
+    changedBy(field);
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-insert]");
+    if (button) return button.getAttribute("aria-expanded") === "true" ? closePicker() : openPicker(button);
+    if (!event.target.closest(".so-picker")) closePicker();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && event.target.closest(".so-picker")) closePicker(true);
+  });
 
   // --- several values as chips ------------------------------------------------------------------------------------------
   function chips(area) {
@@ -246,6 +408,8 @@
   }
   function enhance(root) {
     for (const area of root.querySelectorAll("textarea[data-chips]")) chips(area);
+    insertButtons(root);
+    if (root.querySelector("[data-takes=template]")) preview(texts(root));
     const away = folded();
     for (const step of root.querySelectorAll(".so-step")) {
       if (away.has(keyOf(step)) && !step.matches(".so-wrong")) fold(step, true);
