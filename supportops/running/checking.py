@@ -17,6 +17,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "Django's checks": ("python", "manage.py", "check", "--fail-level", "WARNING"),
     "migrations": ("python", "manage.py", "makemigrations", "--check", "--dry-run"),
     "built scripts": ("python", "-m", "supportops.running.frontend"),
+    "translations": ("python", "-m", "supportops.running.translations", "check"),
     "names of this machine": ("python", "-m", "supportops.running.foreign_names"),
 }
 
