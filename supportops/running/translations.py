@@ -29,6 +29,8 @@ LOCALE = Path("supportops") / "locale"
 LANGUAGES = ("de",)
 DOMAINS = ("django", "djangojs")
 _PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
+# A call with literal texts, up to what follows them.
+_CALL = re.compile(r"""\bn?gettext\((?:\s*"(?:[^"\\]|\\.)*"\s*,?)+[^()]*?\)""")
 # Where the texts of declarations stand for xgettext to find.
 _DECLARED = Path("supportops") / "declared_texts.py"
 
@@ -82,6 +84,12 @@ def extracted(folder: Path) -> dict[tuple[str, str], Catalog]:
                 continue
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(BASE_DIR / path, folder / path)
+    for path in committed_files(BASE_DIR):
+        if path.suffix in (".ts", ".tsx") and (BASE_DIR / path).is_file():
+            stub = (folder / path).with_suffix(".js")
+            stub.parent.mkdir(parents=True, exist_ok=True)
+            # Types and markup in scripts are none of xgettext's languages; the calls alone are.
+            stub.write_text("\n".join(f"{call};" for call in _CALL.findall((BASE_DIR / path).read_text())))
     texts = sorted({text.strip() for text in declared_texts() if text.strip()})
     lines = ["from django.utils.translation import gettext_noop", *(f"gettext_noop({text!r})" for text in texts)]
     (folder / _DECLARED).write_text("\n".join(lines) + "\n")
