@@ -14,6 +14,7 @@ from integrations.refusals import Refused
 from supportops.api.errors import ApiProblem, body_of
 from supportops.api.json import dumps
 from supportops.context import Actor, acting_as
+from supportops.people.second_factor import is_kept_out
 from supportops.tenancy.memberships import Place, places_of
 from supportops.tenancy.middleware import CHOICE
 from supportops.tenancy.roles import Permission
@@ -33,10 +34,11 @@ class CallbackView(View):
         place = next(
             (item for item in places_of(request.user) if item.organization.pk == pending.organization_id), None
         )
-        # The same words for all three: whoever was lured here learns nothing.
+        # The same words for all of them: whoever was lured here learns nothing.
         if (
             place is None
             or Permission.WRITE not in place.permissions
+            or is_kept_out(request.user, place.organization)
             or not oauth.is_of_session(pending, request.session.session_key or "")
         ):
             return _refused("invalid_state", "This way back is not yours. Begin again in the integration's page.")

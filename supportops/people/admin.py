@@ -17,7 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from audit.recording import record
-from supportops.people import environments, tokens
+from supportops.people import environments, passwords, tokens
 from supportops.people.forms import TokenForm
 from supportops.people.invitation_admin import InvitationAdmin  # noqa: F401 - registers the page
 from supportops.people.member_admin import MembershipAdmin  # noqa: F401 - registers the page
@@ -156,13 +156,22 @@ class OrganizationAdmin(_OperatorAdmin):
                     record("organization.changed", obj, changes={"name": [form.initial["name"], obj.name]})
 
 
+class OperatorPasswordForm(AdminPasswordChangeForm):  # type: ignore[misc]
+    """Another password for somebody, by whoever operates the installation."""
+
+    def save(self, commit: bool = True) -> User:
+        passwords.change(self.user, self.cleaned_data["password1"], by_himself=False)
+        user: User = self.user
+        return user
+
+
 @admin.register(User)
 class PersonAdmin(UserAdmin, _OperatorAdmin):  # type: ignore[misc, type-arg]
     """All people with an account."""
 
     form = UserChangeForm
     add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
+    change_password_form = OperatorPasswordForm
     list_display = ["email", "name", "is_active", "is_superuser", "last_login"]
     list_filter = ["is_active", "is_superuser"]
     search_fields = ["email", "name"]

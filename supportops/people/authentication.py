@@ -15,7 +15,7 @@ from supportops.api.callers import Caller
 from supportops.api.errors import ApiProblem
 from supportops.context import Actor
 from supportops.people.models import ApiToken, User
-from supportops.people.second_factor import has_second_factor
+from supportops.people.second_factor import is_kept_out
 from supportops.tenancy.memberships import Place, operated_place, places_of
 from supportops.tenancy.roles import Permission
 from supportops.tenancy.scope import working_for
@@ -84,7 +84,7 @@ class SessionAuthentication(authentication.SessionAuthentication):
 def caller_for(user: User, slug: str = "") -> Caller:
     """Return what `user` may do in the organization he names by `slug`. Raises where it is not his."""
     place = _choose(user, slug)
-    if place.organization.requires_second_factor and not has_second_factor(user):
+    if is_kept_out(user, place.organization):
         raise exceptions.PermissionDenied(
             "This organization asks its members for a second factor: set yours up at /admin/account/second-factor/.",
             "second_factor_required",

@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from supportops.people.second_factor import has_second_factor
+from supportops.people.second_factor import is_kept_out
 from supportops.tenancy.admin import place_of
 
 # What stays open: setting one up, going to another organization, leaving.
@@ -35,9 +35,11 @@ class SecondFactorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         place = place_of(request)
-        if place is None or not place.organization.requires_second_factor or not request.path.startswith("/admin/"):
+        if place is None or not request.path.startswith("/admin/"):
             return self.get_response(request)
-        if request.path.startswith(tuple(reverse(name) for name in _OPEN)) or has_second_factor(request.user):  # type: ignore[arg-type]
+        if not is_kept_out(request.user, place.organization):  # type: ignore[arg-type]
+            return self.get_response(request)
+        if request.path.startswith(tuple(reverse(name) for name in _OPEN)):
             return self.get_response(request)
         text = _("%(organization)s asks its members for a second factor. Set yours up to go on.")
         messages.warning(request, text % {"organization": place.organization.name})

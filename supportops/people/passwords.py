@@ -16,13 +16,16 @@ from supportops.people.models import User
 from supportops.people.sessions import end_sessions
 
 
-def change(user: User, password: str) -> None:
-    """Give `user` another password, which the form has checked. Whoever acts in a session of his renews that one."""
+def change(user: User, password: str, *, by_himself: bool = True) -> None:
+    """Give `user` another password, which the form has checked. Whoever acts in a session of his renews that one.
+
+    The entry names him, or whoever acts where it is not `by_himself`.
+    """
     with transaction.atomic():
         user.set_password(password)
         user.save(update_fields=["password"])
         end_sessions(user)
-        note("password.changed", user, actor=himself(user))
+        note("password.changed", user, actor=himself(user) if by_himself else None)
     tell(user, _("Your password was changed"), _("All sign-ins of your account were ended."))
 
 

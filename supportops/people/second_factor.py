@@ -158,6 +158,11 @@ def reset(user: User) -> bool:
     return True
 
 
+def is_kept_out(user: User, organization: Organization) -> bool:
+    """Return whether the organization asks its members for a second factor and this person has none."""
+    return organization.requires_second_factor and not has_second_factor(user)
+
+
 def may_reset_for(user: User) -> bool:
     """Return whether an owner of the organization in scope may reset a member's second factor.
 

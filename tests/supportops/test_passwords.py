@@ -10,6 +10,7 @@ from audit.models import AuditEntry
 from supportops.people.models import User
 from supportops.tenancy.models import Organization
 from supportops.tenancy.scope import working_for
+from tests import builders
 from tests.authenticators import enrol, mails
 from tests.builders import PASSWORD, World, reader
 
@@ -113,3 +114,15 @@ def test_changing_it_asks_for_the_present_one_and_ends_the_others(world: World) 
     assert client.get("/admin/account/").status_code == 200
     assert elsewhere.get("/admin/account/").status_code == 302
     assert actions_of(world.ada.organization) == ["password.changed"]
+
+
+def test_the_operator_gives_another_one_and_it_is_told(world: World) -> None:
+    operator = builders.make_user(is_superuser=True)
+    session = reader(world.ada.owner)
+    place = f"/admin/people/user/{world.ada.owner.pk}/password/"
+    given = {"password1": NEW, "password2": NEW, "usable_password": "true"}
+    assert reader(operator).post(place, given).status_code == 302
+    assert session.get("/admin/account/").status_code == 302
+    with working_for(world.ada.organization):
+        entry = AuditEntry.objects.latest("id")
+    assert (entry.action, entry.actor_id) == ("password.changed", str(operator.pk))
