@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import F
 
 from audit.recording import record
-from rules import schedules
+from rules import schedules, timers
 from rules.catalogue import OrganizationCatalogue
 from rules.checking import check
 from rules.models import Rule, RuleState, RuleVersion
@@ -143,3 +143,5 @@ def _save(rule: Rule) -> None:
     live = live_version(rule) if hears else None
     RuleState.objects.create(rule=rule, rules_version=now, version=live)
     schedules.follow(rule, live.document if live else None)
+    trigger = live.document.get("trigger") if live else None
+    timers.follow(rule, has_timers=isinstance(trigger, Mapping) and trigger.get("since") is not None)

@@ -20,14 +20,17 @@ from rules import trial
 from rules.calendars import Calendars
 from rules.compiled import CompiledRule, CompiledStep, indexed
 from rules.context import meta_of
-from rules.earlier import told_of_all
+from rules.earlier import told_of, told_of_all
+from rules.facts import Facts
 from rules.index import RuleIndex
 from rules.lookup_tables import tables_at
 from rules.models import Event, EventContent, Verdict
 from rules.nodes import asks_changes
 from rules.pacing import digests_of, let_through
+from rules.past_timers import would_fire_at
 from rules.planning import facts_of, why_suppressed
 from rules.replay import stored_event
+from rules.since import Look, look, outcome_of
 from supportops.ids import first_id_at, made_at
 
 MOST_EVENTS = 20_000
@@ -86,7 +89,9 @@ class Backtest:
             outcome = self._outcome(event, stored)
             self.counts["events"] += 1
             self.counts[outcome] += 1
-            if outcome == "matched":
+            if outcome == "matched" and self.rule.document.trigger.since is not None:
+                self._watch(event, stored)
+            elif outcome == "matched":
                 self._predict(event, stored)
             if self.rule_id is not None:
                 self._compare(event, outcome, then.get(event.pk, "not_matched"))
@@ -99,6 +104,7 @@ class Backtest:
             "forgotten": self.counts["forgotten"],
             **{outcome: self.counts[outcome] for outcome in ("matched", "could_not_tell", "suppressed")},
             "not_matched": self.counts["not_matched"],
+            "fired": self.counts["fired"] if self.rule.document.trigger.since is not None else None,
             "calls": dict(calls.most_common()),
             "held_back": held_back,
             "matched_then": self.counts["matched_then"] if self.rule_id is not None else None,
@@ -109,17 +115,45 @@ class Backtest:
             "examples": self.named["matched"],
         }
 
+    def _facts(self, event: Event, stored: specs.Event) -> Facts:
+        return facts_of(event.platform, stored, made_at(event.pk), meta_of(event), self._tables, self._calendars)
+
     def _outcome(self, event: Event, stored: specs.Event) -> str:
-        facts = facts_of(event.platform, stored, made_at(event.pk), meta_of(event), self._tables, self._calendars)
+        facts = self._facts(event, stored)
         found = self._index.match(event.platform, event.type, event.integration_id, event.environment or None, facts)
         if not found:
             return "not_matched"
         [(_, outcome)] = found
+        if outcome == "matched" and self.rule.document.trigger.since is not None:
+            told = self._looked_at(event, facts)
+            outcome = outcome_of(told, made_at(event.pk))
         if outcome == "matched" and why_suppressed(self.rule, event):
             return "suppressed"
         return str(outcome)
 
-    def _predict(self, event: Event, stored: specs.Event) -> None:
+    def _watch(self, event: Event, stored: specs.Event) -> None:
+        """Follow the timer that an event started: it fires where no later event of the object makes it moot."""
+        fires_at = would_fire_at(self.rule, event, self._looked)
+        if fires_at is None:
+            self._name("matched", event, fires_at=None)
+            return
+        self.counts["fired"] += 1
+        self._predict(event, stored, fires_at=fires_at.isoformat())
+
+    def _looked(self, event: Event) -> Look | None:
+        content = EventContent.objects.filter(pk=event.pk).first()
+        if content is None:
+            return None
+        stored = stored_event(event, content)
+        if asks_changes(self.rule.node):
+            stored = told_of(event, stored)
+        return self._looked_at(event, self._facts(event, stored))
+
+    def _looked_at(self, event: Event, facts: Facts) -> Look:
+        happened_at = min(event.occurred_at, made_at(event.pk))
+        return look(self.rule.document.trigger, self.rule.node, event.type, facts, happened_at)
+
+    def _predict(self, event: Event, stored: specs.Event, **more: Any) -> None:
         for step in self._tried(event, stored):
             if not step["would_run"]:
                 continue
@@ -131,7 +165,7 @@ class Backtest:
             else:
                 times = self.times.setdefault(compiled.name, {}).setdefault(paced["key"], [])
                 times.append(round(made_at(event.pk).timestamp(), 3))
-        self._name("matched", event)
+        self._name("matched", event, **more)
 
     def _paced(self) -> tuple["Counter[str]", dict[str, int]]:
         """Return the calls with those of steps that have a throttle or a digest, and how many each of these spares."""

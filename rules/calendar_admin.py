@@ -61,7 +61,7 @@ class CalendarAdmin(ScopedAdmin):
         """Return the rules that name it."""
         if row._state.adding:
             return "–"
-        rules = rules_naming(row.name, is_default=row.is_default)
+        rules = list(rules_naming(row.name, is_default=row.is_default).values())
         return ", ".join(rules[:_MOST_NAMED]) + (", …" if len(rules) > _MOST_NAMED else "") or _("no rule")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:

@@ -1,5 +1,6 @@
 """Which rules name a calendar. The names in a document are found without a database."""
 
+import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -24,12 +25,12 @@ def calendars_named(document: Mapping[str, Any]) -> set[str]:
     return found
 
 
-def rules_naming(name: str, *, is_default: bool) -> list[str]:
-    """Return the names of the living rules whose live versions name a calendar of the organization in scope."""
+def rules_naming(name: str, *, is_default: bool) -> dict[uuid.UUID, str]:
+    """Return the living rules whose live versions name a calendar of the organization in scope: id and name."""
     names = {name, DEFAULT} if is_default else {name}
     live = RuleVersion.objects.filter(number=F("rule__version"), rule__deleted_at__isnull=True)
-    rows = live.order_by("rule__name").values_list("rule__name", "document")
-    return [rule for rule, document in rows if names & calendars_named(document)]
+    rows = live.order_by("rule__name").values_list("rule_id", "rule__name", "document")
+    return {rule_id: rule for rule_id, rule, document in rows if names & calendars_named(document)}
 
 
 def _in_conditions(part: Any) -> Iterator[str]:

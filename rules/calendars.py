@@ -12,7 +12,7 @@ from audit.recording import record
 from rules.business_time import DEFAULT, WEEKDAYS, BusinessHours, UnknownCalendar
 from rules.calendar_shape import business_hours
 from rules.calendar_uses import rules_naming
-from rules.models import Calendar
+from rules.models import Calendar, RuleTimer
 from rules.problems import Problem, Refused
 from supportops import clock
 from supportops.tenancy.models import Organization
@@ -99,6 +99,7 @@ def create(wish: Wish) -> Calendar:
         _fill(row, wish)
         _save(row, force_insert=True)
         record("calendar.created", row, changes=_shown(row))
+        RuleTimer.recompute(rules_naming(row.name, is_default=row.is_default))
     return row
 
 
@@ -115,6 +116,8 @@ def change(row: Calendar, wish: Wish) -> Calendar:
         after = _shown(row)
         changes = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
         record("calendar.changed", row, changes=changes)
+        # Another default may have been marked before: who names the default one is asked of this one from now on.
+        RuleTimer.recompute(rules_naming(row.name, is_default=True))
     return row
 
 
@@ -136,7 +139,7 @@ def refuse_losing(row: Calendar, wish: Wish) -> None:
 
 
 def _refuse_used(name: str, what: str, *, is_default: bool) -> None:
-    rules = rules_naming(name, is_default=is_default)
+    rules = list(rules_naming(name, is_default=is_default).values())
     if rules:
         shown = ", ".join(f"'{rule}'" for rule in rules[:_MOST_NAMED])
         more = f" and {len(rules) - _MOST_NAMED} more" if len(rules) > _MOST_NAMED else ""

@@ -23,10 +23,11 @@ from rules.catalogue import Catalogue
 from rules.check_items import check_for_each
 from rules.check_pace import check_pace
 from rules.check_variables import check_variables
-from rules.conditions import ConditionErrors, compile_conditions, doubts
+from rules.conditions import ConditionErrors, Node, compile_conditions, doubts
 from rules.cron import SCHEDULE, next_time
 from rules.document import ForEach, RuleDocument, StepDocument
 from rules.expressions import ExpressionError, Roots, compile_condition, compile_template, has_expression
+from rules.facts import field_problem
 from rules.flow import Graph, cycle_in
 from rules.inputs import fits
 from rules.named import NamedPath, below, paths_in
@@ -122,6 +123,7 @@ class _Checker:
         if trigger.cron is not None:
             self._problem("trigger.cron", "only_for_schedule", "`cron` belongs to `platform: schedule`.")
         if trigger.platform == "manual":
+            self._no_since()
             if trigger.event is not None or trigger.conditions:
                 what = "event" if trigger.event is not None else "conditions"
                 self._problem(f"trigger.{what}", "not_for_manual", f"A manual rule has no {what}: people start it.")
@@ -140,10 +142,30 @@ class _Checker:
             self._event(f"trigger.event.{place}" if several else "trigger.event", connector, name)
         if trigger.integration is not None:
             self._integration("trigger.integration", trigger.platform, trigger.integration)
+        self._since()
         self._conditions()
+
+    def _no_since(self) -> None:
+        if self.document.trigger.since is not None:
+            detail = "`since` counts from an event: it belongs to a trigger with a platform and its events."
+            self._problem("trigger.since", "only_for_events", detail)
+
+    def _since(self) -> None:
+        """Check when a rule runs that waits for nothing to happen."""
+        since = self.document.trigger.since
+        if since is None:
+            return
+        if since.before is not None and (complaint := field_problem(since.before)):
+            self._problem("trigger.since.before", "invalid", complaint)
+        if since.calendar is not None:
+            self._calendar("trigger.since.calendar", [since.calendar])
+        if self.document.gate:
+            detail = "A gate decides at once what `?wait=` reports; a rule with `since` runs later."
+            self._problem("gate", "not_for_since", detail)
 
     def _schedule(self) -> None:
         trigger = self.document.trigger
+        self._no_since()
         for name in ("event", "conditions", "integration"):
             if getattr(trigger, name):
                 self._problem(
@@ -190,8 +212,21 @@ class _Checker:
             return
         self._tables("trigger.conditions", paths_named(node))
         self._calendar("trigger.conditions", calendars_named({"trigger": {"conditions": node.canonical()}}))
+        if self.document.trigger.since is not None:
+            self._state_only(node)
         for doubt in doubts(node):
             self._warning(".".join(("trigger.conditions", *map(str, doubt.path))), "never_equal", doubt.message)
+
+    def _state_only(self, node: Node) -> None:
+        """Warn of conditions that hold for the moment of an event only: the next event would end the timer."""
+        for leaf in node.leaves():
+            if leaf.operator.startswith("changed"):
+                at = ".".join(("trigger.conditions", *map(str, leaf.path)))
+                detail = (
+                    f"'{leaf.operator}' holds for one event: the next event of the same object ends the timer of "
+                    "`since`. Say what shall still be so, such as {status: pending}."
+                )
+                self._warning(at, "holds_once", detail)
 
     def _inputs(self) -> None:
         for name, spec in (self.document.inputs or {}).items():
@@ -508,9 +543,9 @@ def _known_fields(path: Sequence[Any]) -> list[str]:
         "steps": document.StepDocument,
         "actions": document.StepDocument,
     }
-    parts: dict[str, type[BaseModel]] = {"retry": document.Retry, "for_each": document.ForEach}
+    parts: dict[str, type[BaseModel]] = {"retry": document.Retry, "for_each": document.ForEach, "since": document.Since}
     if path and path[-1] in parts:
-        return list(parts[path[-1]].model_fields)
+        return [given.alias or name for name, given in parts[path[-1]].model_fields.items()]
     return list(models[str(path[0]) if path else ""].model_fields)
 
 

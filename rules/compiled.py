@@ -165,6 +165,8 @@ class OrganizationRules:
         )
         # The same by what the index calls them.
         self.by_key: dict[Hashable, CompiledRule] = {key: rule for key, rule in self.rules.items()}  # noqa: C416
+        # Those that wait for nothing to happen.
+        self.timed = {key: rule for key, rule in self.rules.items() if rule.document.trigger.since is not None}
         # Read when a condition first asks for one; a change of a calendar moves the organization's version number.
         self.calendars = Calendars()
         integrations = {row.name: row.pk for row in Integration.objects.only("id", "name")}

@@ -4,9 +4,9 @@
 """
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from rules.flow import Graph, graph_of
 from rules.retry import RetryPolicy
@@ -48,6 +48,44 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 
+LONGEST_SINCE = 366 * 86400.0
+
+
+class Since(_Part):
+    """When the rule runs after an event, unless a later one of the same object ends that: a timer."""
+
+    for_: Seconds | None = Field(
+        None,
+        alias="for",
+        title="For",
+        description="How long nothing else may happen to the object, such as 30m, 4h, 3d.",
+        gt=0,
+        le=LONGEST_SINCE,
+    )
+    before: str | None = Field(
+        None,
+        title="Before",
+        description="A field of the event that holds a time, such as ticket.due_by.",
+        max_length=256,
+    )
+    by: Seconds = Field(0.0, title="By", description="How long before that time, such as 1h.", ge=0, le=LONGEST_SINCE)
+    calendar: str | None = Field(
+        None,
+        title="Calendar",
+        description="Whose business hours count: with it, 4h are four open hours. default: the default calendar.",
+        min_length=1,
+        max_length=63,
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.for_ is None) == (self.before is None):
+            raise ValueError("give either `for`, or `before` with `by`")
+        if self.for_ is not None and "by" in self.model_fields_set:
+            raise ValueError("`by` goes with `before`")
+        return self
+
+
 class Trigger(_Part):
     """What wakes the rule: events of a platform, times (`schedule`), or nothing but people (`manual`)."""
 
@@ -56,6 +94,8 @@ class Trigger(_Part):
     integration: str | None = Field(None, max_length=200)
     environment: str | None = Field(None, max_length=63)
     conditions: Any = None
+    # The rule does not run at once, but when nothing has ended it until then.
+    since: Since | None = None
     # For `schedule`: five fields of cron, in the time zone of this name.
     cron: str | None = Field(None, max_length=200)
     zone: str = Field("UTC", max_length=63)

@@ -10,11 +10,11 @@ from django.db import transaction
 from audit.recording import record, record_many
 from integrations.errors import Uncertain
 from rules import admission, approval_links, sequence, wake
-from rules.compiled import compiled_version
+from rules.compiled import CompiledRule, compiled_version
 from rules.document import RuleDocument
-from rules.models import Rule, RuleVersion, Run, RunContent, Step, StepStatus
+from rules.models import Event, Rule, RuleVersion, Run, RunContent, Step, StepStatus
 from rules.models.history import RUN_ENDED
-from rules.planning import steps_of
+from rules.planning import key_roots, steps_of
 from rules.settling import Settlement, finished
 from supportops import clock
 from supportops.context import current
@@ -40,11 +40,14 @@ def start(
     key: str = "",
     parent: Step | None = None,
     depth: int = 0,
+    event: Event | None = None,
+    payload: Mapping[str, Any] | None = None,
+    warnings: Sequence[str] = (),
 ) -> Run:
-    """Start a run of `rule` without an event and return it. `inputs` have been checked (rules.document).
+    """Start a run of `rule` and return it. `inputs` have been checked (rules.document).
 
     `key` makes a second start of the same impossible. `parent`: the step that waits for this run; `depth`: how many
-    rules led here.
+    rules led here. `event`, with its `payload`: what the run is about, where it is about one.
     """
     version = RuleVersion.objects.get(rule=rule, number=rule.version)
     compiled = compiled_version(version.pk)
@@ -57,26 +60,38 @@ def start(
             version=version,
             cause=cause,
             key=key or f"{cause}:{run_id.hex}",
-            environment=environment or compiled.document.environment or "",
+            environment=environment or _environment_of(compiled, event),
+            event=event,
+            delivery_id=event.delivery_id if event else None,
             parent_step_id=parent.pk if parent else None,
             depth=depth,
-            trace_id=run_id.hex,
+            trace_id=(event.trace_id if event else "") or run_id.hex,
             created_at=clock.now(),
         )
-        run.concurrency_key, warning = admission.key_of(compiled, {"inputs": dict(inputs)})
+        about = key_roots(compiled, event, payload or {}) if event else {}
+        run.concurrency_key, warning = admission.key_of(compiled, {"inputs": dict(inputs), **about})
         steps = steps_of(run, compiled, run.created_at)
         ended = admission.admit([admission.Candidate(run, steps, compiled.mode)], run.created_at)
         # Behind those of its key that were planned before.
         run.sequence = sequence.take(1)[0]
         run.save(force_insert=True)
         RunContent.objects.create(
-            run=run, inputs=dict(inputs), warnings=[warning] if warning else [], started_by=current().actor.name[:254]
+            run=run,
+            inputs=dict(inputs),
+            warnings=[*warnings, *([warning] if warning else [])],
+            started_by=current().actor.name[:254],
         )
         Step.objects.bulk_create(steps)
         record("rule.executed", rule, changes={"run": str(run.pk), "environment": environment})
         record_many(finished(one.run, one.steps, {}) for one in ended)
         wake.perform()
     return run
+
+
+def _environment_of(compiled: CompiledRule, event: Event | None) -> str:
+    if event is None:
+        return compiled.document.environment or ""
+    return compiled.document.trigger.environment or event.environment
 
 
 def cancel(run_id: uuid.UUID) -> Run:

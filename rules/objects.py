@@ -80,6 +80,11 @@ def object_of(item: Seen) -> ObjectKey | None:
     return key_of_object(item.platform, item.event.type, item.integration_id, item.event.external_id)
 
 
+def object_of_row(event: Event) -> ObjectKey | None:
+    """Return what a stored event is about, None where it does not say."""
+    return key_of_object(event.platform, event.type, event.integration_id, event.external_id)
+
+
 def key_of_object(
     platform: str, event_type: str, integration_id: uuid.UUID | None, external_id: str
 ) -> ObjectKey | None:

@@ -33,6 +33,7 @@ from rules.models import (
 )
 from rules.objects import Objects, object_of
 from rules.settling import finished
+from rules.timers import Timers
 from supportops import clock
 from supportops.bulk import Row, insert_rows, together, update_rows, upsert_rows
 from supportops.ids import new_id
@@ -144,6 +145,7 @@ class _Rows:
         self.now = clock.now()
         self._objects = Objects(incoming, self.now)
         self._earlier = EarlierStates([asked for item in incoming if (asked := self._asked(item)) is not None])
+        self._timers = Timers(rules.timed, incoming, self.now)
         self._tables = tables_at(rules.condition_tables, rules.version)
         self.events: list[Event] = []
         self.contents: list[Row] = []
@@ -180,9 +182,13 @@ class _Rows:
         )
         event_row.rules_considered = considered
         planned = Planned(event_row.pk, considered=considered)
+        timed: dict[uuid.UUID, str] = {}
         for key, found in matches:
             outcome, rule = VerdictOutcome(found), self._rules.by_key[key]
             rule_id = rule.rule_id
+            if rule.document.trigger.since is not None:
+                timed[rule_id] = found
+                continue
             if item.replay is not None and not item.replay.asks(rule_id):
                 continue
             said = verdicts.get(rule_id)
@@ -195,21 +201,27 @@ class _Rows:
             if outcome == VerdictOutcome.MATCHED and reason:
                 outcome = VerdictOutcome.SUPPRESSED
             if item.replay is None:
-                (self.verdicts if said is None else self.second_verdicts).append(
-                    {
-                        "id": new_id(),
-                        "event_id": event_row.pk,
-                        "rule_id": rule_id,
-                        "version_id": rule.version_id,
-                        "outcome": outcome,
-                        "reason": reason,
-                    }
-                )
+                self._verdict(event_row, rule, outcome, reason, is_second=said is not None)
             if outcome == VerdictOutcome.MATCHED:
                 planned.matched += 1
                 planned.run_ids.append(self._run(rule, item, event_row))
                 self.tally.add(("rule", rule_id), "matched")
+        for one in self._timers.see(item, event_row, facts, timed, why_suppressed):
+            self._verdict(event_row, one.rule, one.outcome, one.reason, is_second=one.rule.rule_id in verdicts)
+            planned.matched += one.outcome == VerdictOutcome.MATCHED
         return planned
+
+    def _verdict(self, event: Event, rule: CompiledRule, outcome: str, reason: str, *, is_second: bool) -> None:
+        (self.second_verdicts if is_second else self.verdicts).append(
+            {
+                "id": new_id(),
+                "event_id": event.pk,
+                "rule_id": rule.rule_id,
+                "version_id": rule.version_id,
+                "outcome": outcome,
+                "reason": reason,
+            }
+        )
 
     def _event(self, item: Incoming) -> Event:
         event = item.event
@@ -273,7 +285,7 @@ class _Rows:
             created_at=self.now,
             trace_id=item.trace_id,
         )
-        run.concurrency_key, warning = admission.key_of(rule, _roots_of(rule, item, event))
+        run.concurrency_key, warning = admission.key_of(rule, key_roots(rule, event, item.event.payload))
         steps = steps_of(run, rule, self.now)
         self.born.append(_Born(run, steps, rule, item, event, [warning] if warning else []))
         self.tally.add(("rule", rule.rule_id), "runs")
@@ -329,6 +341,7 @@ class _Rows:
             insert_rows(Step, [vars(step) for step in steps])
             record_many(finished(one.run, one.steps, {}) for one in ended)
             self.tally.write()
+        self._timers.write()
         if any(step.due_at for step in steps):
             wake.perform()
 
@@ -373,12 +386,11 @@ def steps_of(run: Run, rule: CompiledRule, now: datetime) -> list[Step]:
     ]
 
 
-def _roots_of(rule: CompiledRule, item: Incoming, event: Event) -> dict[str, Any]:
+def key_roots(rule: CompiledRule, event: Event, payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the key of a rule's runs can name."""
     if rule.concurrency_key is None:
         return {}
-    payload = item.event.payload
-    subjects = {name: payload.get(name) for name in rule.subjects(item.platform, item.event.type)}
+    subjects = {name: payload.get(name) for name in rule.subjects(event.platform, event.type)}
     return {"event": payload, "meta": meta_of(event), **subjects}
 
 

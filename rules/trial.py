@@ -23,6 +23,7 @@ from rules.pacing import key_of
 from rules.planning import facts_of
 from rules.recipients import Recipients
 from rules.rendering import render
+from rules.since import State, at, look, outcome_of
 from rules.variables import Variables
 from supportops import clock
 
@@ -139,7 +140,35 @@ def explain(
         platform, event, now or clock.now(), meta_of_trial(event, platform) if meta is None else meta, tables
     )
     verdict = evaluate(rule.node, facts)
-    return verdict.outcome, [leaf.as_dict() for leaf in verdict.explanation]
+    lines = [leaf.as_dict() for leaf in verdict.explanation]
+    if trigger.since is None or verdict.outcome != "matched":
+        return verdict.outcome, lines
+    return _with_timer(rule, event, facts, lines)
+
+
+def _with_timer(
+    rule: CompiledRule, event: specs.Event, facts: Facts, lines: list[dict[str, Any]]
+) -> tuple[str, list[dict[str, Any]]]:
+    """Return a verdict with what becomes of the timer of a rule that waits for nothing to happen."""
+    happened_at = min((event.occurred_at and clock.in_utc(event.occurred_at)) or facts.now, facts.now)
+    found = look(rule.document.trigger, rule.node, event.type, facts, happened_at)
+    outcome = outcome_of(found, facts.now)
+    line = _trigger_line("trigger.since", "timer", _since_shown(rule), None, True)
+    line["operator"] = "since"
+    if found.state is State.ARMED and found.due_at is not None:
+        line["actual"] = found.due_at.isoformat()
+        line["reason"] = f"Runs at {at(found.due_at)}, unless a later event of the same object ends that."
+        if outcome != "matched" and found.anchor_at is not None:
+            line["reason"] = f"{at(found.anchor_at)} has passed: there is nothing to wait for."
+    else:
+        line["reason"] = found.reason
+    line["passed"] = {"matched": True, "not_matched": False}.get(outcome)
+    return outcome, [*lines, line]
+
+
+def _since_shown(rule: CompiledRule) -> dict[str, Any]:
+    since = rule.document.trigger.since
+    return since.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True) if since is not None else {}
 
 
 def facts_to_try(event: specs.Event, platform: str) -> Facts:

@@ -31,6 +31,12 @@ def perform_in(seconds: float) -> None:
     transaction.on_commit(lambda: _alarm.set(seconds))
 
 
+def fire_in(seconds: float) -> None:
+    """Have due timers fired in so many seconds. What is further off is left to the sweep."""
+    if seconds <= _SOON:
+        transaction.on_commit(lambda: _timers.set(max(0.0, seconds) + _LITTLE))
+
+
 def _after_commit(task: str) -> None:
     transaction.on_commit(lambda: current_app.tasks[task].delay())
 
@@ -39,4 +45,13 @@ def _ring() -> None:
     current_app.tasks["rules.tasks.perform"].delay()
 
 
+def _ring_timers() -> None:
+    current_app.tasks["rules.tasks.fire"].delay()
+
+
+# Who rings may have died by then: what is further off than this is nobody's but the sweep's.
+_SOON = 120.0
+# A timer is due at its time, not before.
+_LITTLE = 0.01
 _alarm = Alarm(_ring)
+_timers = Alarm(_ring_timers)

@@ -4,7 +4,7 @@ import structlog
 from django.db import DatabaseError, connection
 
 from audit.sealing import seal_due
-from rules import claims, recovery, schedules, wake
+from rules import claims, recovery, schedules, timer_firing, wake
 from rules.models import Step
 from supportops import clock
 from supportops.jobs import running as jobs
@@ -44,6 +44,7 @@ def _wake() -> None:
 _PARTS = (
     _recover,
     schedules.start_due,
+    timer_firing.fire_due,
     recovery.resume_with_credentials,
     _wake,
     recovery.end_waits,

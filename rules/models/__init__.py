@@ -19,6 +19,7 @@ from rules.models.history import (
 )
 from rules.models.keeping import Calendar, LookupTable, RecipientList, Variable
 from rules.models.pacing import DigestItem, DigestWindow, ThrottlePlace
+from rules.models.timers import RuleTimer
 
 __all__ = [
     "ApprovalLink",
@@ -36,6 +37,7 @@ __all__ = [
     "Rule",
     "RuleSchedule",
     "RuleState",
+    "RuleTimer",
     "RuleVersion",
     "Run",
     "RunContent",

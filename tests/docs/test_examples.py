@@ -72,7 +72,8 @@ def test_a_rule_is_taken_as_it_stands(block: Block) -> None:
 @by_place(blocks(PAGE, "yaml", "conditions"))
 def test_conditions_answer_as_the_page_says(block: Block) -> None:
     example = yaml.safe_load(block.text)
-    facts = Facts(example["event"], "ticket", None, datetime(2026, 5, 4, 9, tzinfo=UTC), {"type": "x"}, Office())
+    now, meta = datetime(2026, 5, 4, 9, tzinfo=UTC), {"type": "x"}
+    facts = Facts(example["event"], "ticket", None, now, meta, calendars=Office())
     for asked in example["asked"]:
         verdict = evaluate(compile_conditions(asked["when"], subject="ticket"), facts)
         assert verdict.outcome == asked["then"], (asked, verdict.explanation)

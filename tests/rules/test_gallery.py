@@ -1,16 +1,18 @@
 """The gallery: what its files say, what parameters do, and each template tried on the samples of its platforms."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from integrations import registry
-from rules import authoring, gallery, installing, trial
+from rules import authoring, calendars, gallery, installing, trial
 from rules.compiled import compiled_version
 from rules.gallery import Template, template_of
 from rules.models import Rule, RuleVersion
 from rules.problems import Refused
+from supportops import clock
 from supportops.tenancy.scope import working_for
 from tests.builders import World
 
@@ -99,7 +101,10 @@ def test_a_template_says_what_it_is(key: str) -> None:
 @pytest.mark.parametrize("key", list(TEMPLATES))
 def test_a_template_becomes_rules_that_do_something_with_the_samples(world: World, key: str) -> None:
     template = TEMPLATES[key]
-    with working_for(world.ada.organization):
+    # When the samples happened: some templates count from then.
+    with clock.frozen(datetime(2026, 11, 20, 12, tzinfo=UTC)), working_for(world.ada.organization):
+        week = {"friday": [{"from": "09:00", "to": "17:00"}]}
+        calendars.create(calendars.Wish("office", "UTC", week, is_default=True))
         installed = installing.install(template, GIVEN.get(key, {}), name="Mine")
         names = [rule["name"] for rule in template.rules]
         wanted = ["Mine"] if len(names) == 1 else [f"Mine: {name}" for name in names]

@@ -1,17 +1,20 @@
 """Templates whose steps use what earlier ones brought: run on the samples of their platforms, at recording servers."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from integrations import lifecycle
-from rules import gallery, installing, interventions, trial
+from rules import calendars, gallery, installing, interventions, trial
 from rules.api_runs import run_as_dict
 from rules.execution import perform_due
 from rules.models import Rule
 from rules.planning import Incoming
+from rules.timer_firing import fire_due
 from supportops import clock
 from supportops.tenancy.scope import working_for
 from tests.builders import World
@@ -81,3 +84,27 @@ def test_the_last_call_has_what_the_earlier_ones_brought(desk: Desk, key: str, w
     assert set(desk.statuses().values()) == {"succeeded"}, desk.statuses()
     last = desk.platform.requests[-1].content.decode()
     assert words.replace(" ", "") in last.replace(" ", "").replace("+", "").replace("%20", ""), last
+
+
+@pytest.mark.parametrize(
+    ("key", "due", "words"),
+    [
+        ("ticket-untouched", "2026-11-23T10:00:00", "Untouched for 4 business hours"),
+        ("ticket-due-soon", "2026-11-23T09:00:00", "Due in 60 minutes and not solved"),
+    ],
+)
+def test_a_template_that_waits_tells_at_its_time(desk: Desk, key: str, due: str, words: str) -> None:
+    planned, due_at = datetime(2026, 11, 20, 14, tzinfo=UTC), datetime.fromisoformat(due).replace(tzinfo=UTC)
+    week = {day: [{"from": "09:00", "to": "17:00"}] for day in ("monday", "friday")}
+    with clock.frozen(planned):
+        calendars.create(calendars.Wish("office", "UTC", week, is_default=True))
+        installing.install(gallery.template(key), {}, is_enabled=True)
+        event = replace(trial.sample_event("freshdesk", ["ticket_created"]), occurred_at=planned)
+        desk.plan(Incoming(event=event, platform="freshdesk", key="one", received_at=planned))
+    with clock.frozen(due_at - timedelta(seconds=1)):
+        assert fire_due() == 0
+    with clock.frozen(due_at):
+        assert fire_due() == 1
+        perform_due()
+    assert desk.run.status == "succeeded", [(s["status"], s["error"]) for s in run_as_dict(desk.run.pk)["steps"]]
+    assert words.replace(" ", "") in desk.platform.requests[-1].content.decode().replace(" ", "").replace("+", "")

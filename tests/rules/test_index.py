@@ -159,7 +159,7 @@ class Event:
 
     def facts(self) -> Facts:
         meta = {"type": self.type, "occurred_at": "2026-03-01T09:00:00Z"}
-        return Facts(self.payload, self.subject, self.changed, NOW, meta, Offices())
+        return Facts(self.payload, self.subject, self.changed, NOW, meta, calendars=Offices())
 
 
 events = st.builds(
