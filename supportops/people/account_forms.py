@@ -42,6 +42,10 @@ class SignInForm(AdminAuthenticationForm):
         self.fields["username"].label = _("E-mail address")
         self.fields["username"].widget = UnfoldAdminEmailInputWidget(attrs=attrs)
         self.fields["password"].widget = _password("current-password")
+        if self.is_bound:
+            # Most often it is the password that was mistyped.
+            del self.fields["username"].widget.attrs["autofocus"]
+            self.fields["password"].widget.attrs["autofocus"] = True
 
 
 class CodeForm(forms.Form):

@@ -14,7 +14,7 @@ from unfold.widgets import (
 from supportops.addresses import check_networks
 from supportops.people.models import ApiToken, Invitation
 from supportops.tenancy.admin import ScopedModelForm
-from supportops.tenancy.roles import SCOPES, Permission
+from supportops.tenancy.roles import SCOPES, Permission, Role
 
 
 class InvitationForm(ScopedModelForm):
@@ -28,6 +28,17 @@ class InvitationForm(ScopedModelForm):
     class Meta:
         model = Invitation
         fields: ClassVar = ["name", "role"]
+
+    # Whether an owner invites, who alone may make owners; set by the admin for each request.
+    by_owner: ClassVar[bool] = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        role: Any = self.fields["role"]
+        # The least comes first: nobody becomes an owner because a field was overlooked.
+        roles = [name for name in reversed(Role) if self.by_owner or name != Role.OWNER]
+        role.choices = [(name.value, name.value.title()) for name in roles]
+        role.initial = Role.VIEWER.value
 
 
 class _Lines(forms.CharField):

@@ -38,8 +38,14 @@ class InvitationAdmin(PagedAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
-            kwargs["form"] = InvitationForm
+            by_owner = may(request, Permission.OWN)
+            kwargs["form"] = type("InvitationForm", (InvitationForm,), {"by_owner": by_owner})
         return super().get_form(request, obj, change, **kwargs)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        # What is shown after saving is shown once: there is no going on in between.
+        context = {"title": _("Invite somebody"), "show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().add_view(request, form_url, {**context, **(extra_context or {})})
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         shown = ["email", "name", "role", "invited_by", "state", "created_at", "expires_at"]

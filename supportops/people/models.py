@@ -181,6 +181,8 @@ class Invitation(OrganizationOwned):
     mailed_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
+        verbose_name = gettext_lazy("invitation")
+        verbose_name_plural = gettext_lazy("invitations")
         ordering = ["email"]
         constraints = [models.UniqueConstraint(fields=["organization", "email"], name="one_invitation_per_address")]
 

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 from supportops import clock
 from supportops.ids import new_id
@@ -42,6 +43,8 @@ class Membership(OrganizationOwned):
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
+        verbose_name = gettext_lazy("member")
+        verbose_name_plural = gettext_lazy("members")
         constraints = [models.UniqueConstraint(fields=["organization", "user"], name="one_membership_per_user")]
 
     def __str__(self) -> str:

@@ -214,3 +214,15 @@ def test_a_mail_that_could_not_be_sent_is_seen_and_sent_again(world: World, sett
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     assert world.ada.api.post(f"{MEMBERS}{made.json()['id']}/resend/").status_code == 200
     assert len(mail.outbox) == 1
+
+
+def test_the_form_offers_what_may_be_given_and_the_least_first(world: World) -> None:
+    def offered(client: Client) -> list[str]:
+        return re.findall(r'<option value="(\w+)"', client.get(ADD).content.decode())
+
+    assert offered(reader(world.ada.owner)) == ["viewer", "operator", "editor", "admin", "owner"]
+    admin = reader(builders.make_member(world.ada.organization, Role.ADMIN))
+    assert offered(admin) == ["viewer", "operator", "editor", "admin"]
+    given = {"address": "cleo@example.com", "name": "", "role": "owner"}
+    assert admin.post(ADD, given).status_code == 200
+    assert mail.outbox == []
