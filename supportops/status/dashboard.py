@@ -1,50 +1,68 @@
-"""The admin's first page: what needs somebody's attention first, what happened lately, and where to begin."""
+"""The admin's first page: what needs somebody's attention first, how it goes, and where to begin."""
 
-from datetime import timedelta
+from collections import defaultdict
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from integrations import health, usage
 from integrations.models import HealthStatus, Integration
-from rules.models import Rule, Run, RunStatus, Step, StepStatus
-from supportops import clock
+from rules.models import Rule, Run, Step
+from supportops.status import attention
+from supportops.status.charts import HEIGHT, WIDTH, chart_of
+from supportops.status.organization import health_of_organization
 from supportops.tenancy.admin import may, place_of
 from supportops.tenancy.roles import Permission
-from webhooks.models import Delivery, DeliveryStatus
+from webhooks.models import Delivery
 
-# Counts on this page go no further: beyond that the figure would only cost time.
-_MOST = 1000
-_UNFINISHED = (RunStatus.PENDING, RunStatus.RUNNING, RunStatus.WAITING)
 _LATELY = 8
-_BARS = 24
+_MOST_ROWS = 8
+# The slowest actions are told from the newest steps of the busiest accounts.
+_STEPS_LOOKED_AT = 300
+_ACCOUNTS_LOOKED_AT = 5
+_WINDOWS = {
+    "1h": gettext_lazy("1 hour"),
+    "24h": gettext_lazy("24 hours"),
+    "7d": gettext_lazy("7 days"),
+    "30d": gettext_lazy("30 days"),
+}
 
 
 def context_of(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the page's context, with the figures of the organization in scope where there is one."""
     if not may(request, Permission.READ):
         return {**context, "has_organization": False}
-    sums = usage.totals(timedelta(hours=24), "integration")
-    of_rules = usage.totals(timedelta(hours=24), "rule")
-    figures = [
-        ("Received", sums["received"]),
-        ("Matched", of_rules["matched"]),
-        ("Actions succeeded", sums["succeeded"]),
-        ("Actions failed", sums["failed"]),
-    ]
+    window = request.GET.get("window", "")
+    window = window if window in _WINDOWS else "24h"
+    sums = usage.by_subject(usage.WINDOWS[window])
+    accounts = {subject_id: row for (kind, subject_id), row in sums.items() if kind == "integration"}
+    rules = {subject_id: row for (kind, subject_id), row in sums.items() if kind == "rule"}
+    integrations = _integrations(accounts)
+    may_write = may(request, Permission.WRITE)
+    first_steps = _first_steps()
     return {
         **context,
         "has_organization": True,
-        "attention": _attention(),
-        "figures": figures,
-        "series": _bars(usage.series(timedelta(hours=_BARS), "integration")),
-        "recent": Run.objects.select_related("rule").order_by("-id")[:_LATELY],
-        "first_steps": (first_steps := _first_steps()),
+        "window": window,
+        "windows": list(_WINDOWS.items()),
+        "window_name": _WINDOWS[window],
+        "attention": attention.items(),
+        "chart": chart_of(window),
+        "chart_width": WIDTH,
+        "chart_height": HEIGHT,
+        "backlog": health_of_organization()["backlog"],
+        "integrations": integrations,
+        "slowest": _slowest([row["id"] for row in integrations if row["calls"]][:_ACCOUNTS_LOOKED_AT]),
+        "busiest": _busiest(rules),
+        "recent": Run.objects.select_related("rule", "event").order_by("-id")[:_LATELY],
+        "first_steps": first_steps,
+        "first_steps_done": sum(step["is_done"] for step in first_steps),
+        "may_write": may_write,
         "offers_demo": settings.DEMO and bool(first_steps) and not _is_sandbox(request),
-        "may_write": may(request, Permission.WRITE),
-        "since": clock.now() - timedelta(hours=24),
     }
 
 
@@ -53,64 +71,98 @@ def _is_sandbox(request: HttpRequest) -> bool:
     return place is not None and place.organization.works_in_sandbox
 
 
-def _attention() -> list[dict[str, Any]]:
-    """Return what waits for a person, worst first."""
-    dead = Step.objects.filter(is_dead_letter=True).order_by()[:_MOST].count()
-    failed = Delivery.objects.filter(status=DeliveryStatus.FAILED).order_by()[:_MOST].count()
-    # By way of the unfinished runs, which an index finds.
-    waiting = Step.objects.filter(status=StepStatus.UNCERTAIN, run__status__in=_UNFINISHED)
-    uncertain = waiting.order_by()[:_MOST].count()
-    found = []
-    if uncertain:
-        text = "sent, but no answer came: say whether it took effect"
-        found.append(
-            _item(uncertain, "uncertain step", text, reverse("admin:rules_run_changelist") + "?needs=uncertain")
-        )
-    if dead or failed:
-        place = reverse("admin:webhooks_delivery_dead_letters_view")
-        found.append(_item(dead + failed, "dead letter", "failed for good; find the cause, then retry", place))
-    for row in Integration.objects.select_related("health").filter(is_enabled=True):
+def _integrations(sums: dict[Any, dict[str, int]]) -> list[dict[str, Any]]:
+    """Return how the calls of each account went, the busiest first."""
+    rows = []
+    for row in Integration.objects.select_related("health"):
+        counts = sums.get(row.pk) or defaultdict(int)
+        ended = counts["succeeded"] + counts["failed"]
         state = health.status_of(row.health) if hasattr(row, "health") else HealthStatus.UNKNOWN
-        if state in (HealthStatus.UNHEALTHY, HealthStatus.DEGRADED):
-            found.append(
-                {
-                    "title": f"{row.name} is {state.value}",
-                    "text": row.health.message or "its calls fail",
-                    "address": reverse("admin:integrations_integration_change", args=[row.pk]),
-                    "state": state.value,
-                }
-            )
-    return found
+        rows.append(
+            {
+                "id": row.pk,
+                "name": row.name,
+                "platform": row.platform,
+                "state": state.value if row.is_enabled else "disabled",
+                "received": counts["received"],
+                "calls": ended,
+                "failed": counts["failed"],
+                "rate": round(100 * counts["succeeded"] / ended, 1) if ended else None,
+                "p95": usage.percentiles(dict(counts))["p95"] if ended else None,
+            }
+        )
+    return sorted(rows, key=lambda row: (-(row["calls"] + row["received"]), row["name"]))[:_MOST_ROWS]
 
 
-def _item(count: int, noun: str, text: str, address: str) -> dict[str, Any]:
-    shown = f"{_MOST}+" if count >= _MOST else str(count)
-    return {
-        "title": f"{shown} {noun}{'' if count == 1 else 's'}",
-        "text": text,
-        "address": address,
-        "state": "uncertain" if noun.startswith("uncertain") else "failed",
-    }
+def _busiest(sums: dict[Any, dict[str, int]]) -> list[dict[str, Any]]:
+    """Return the rules with the most runs."""
+    ordered = sorted((pk for pk in sums if sums[pk]["runs"]), key=lambda pk: -sums[pk]["runs"])[:_MOST_ROWS]
+    names = dict(Rule.objects.filter(pk__in=ordered).values_list("pk", "name"))
+    most = max((sums[pk]["runs"] for pk in ordered), default=1)
+    return [
+        {"id": pk, "name": names[pk], "share": round(100 * sums[pk]["runs"] / most), **sums[pk]}
+        for pk in ordered
+        if pk in names
+    ]
+
+
+def _slowest(integration_ids: list[Any]) -> list[dict[str, Any]]:
+    """Return the actions whose steps took longest, among the newest of the busiest accounts."""
+    took: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for integration_id in integration_ids:
+        steps = Step.objects.filter(integration_id=integration_id).order_by("-pk")
+        for platform, action, start, end in steps.values_list("platform", "action", "started_at", "finished_at")[
+            :_STEPS_LOOKED_AT
+        ]:
+            if start is not None and end is not None:
+                took[platform, action].append((end - start).total_seconds() * 1000)
+    rows = [
+        {
+            "platform": platform,
+            "action": action,
+            "count": len(times),
+            "median": sorted(times)[len(times) // 2],
+            "p95": sorted(times)[min(len(times) - 1, int(0.95 * len(times)))],
+        }
+        for (platform, action), times in took.items()
+    ]
+    return sorted(rows, key=lambda row: -row["p95"])[:_MOST_ROWS]
 
 
 def _first_steps() -> list[dict[str, Any]]:
     """Return what a new organization does first, each with whether it is done; nothing once all is."""
+    rules = Rule.objects.filter(deleted_at__isnull=True)
+    has_rule, has_run = rules.exists(), Run.objects.exists()
     steps = [
-        ("Connect a platform", "admin:integrations_integration_add", Integration.objects.exists()),
-        ("Make a rule", "admin:rules_rule_add", Rule.objects.filter(deleted_at__isnull=True).exists()),
-        ("Receive an event", "admin:integrations_integration_changelist", Delivery.objects.exists()),
-        ("See a run", "admin:rules_run_changelist", Run.objects.exists()),
+        (
+            _("Connect a platform"),
+            _("Where tickets come from, or where work goes to: an account, its credentials, its webhook."),
+            "admin:integrations_integration_add",
+            Integration.objects.exists(),
+        ),
+        (
+            _("Make a rule"),
+            _("When this happens, and these conditions hold, do that."),
+            "admin:rules_rule_add",
+            has_rule,
+        ),
+        (
+            _("Test it"),
+            _("On a sample or on a past delivery: nothing is sent, and each condition says what it saw."),
+            "admin:rules_rule_changelist",
+            has_rule and (has_run or Delivery.objects.exists()),
+        ),
+        (
+            _("Switch it on"),
+            _("From then on each event that fits becomes a run."),
+            "admin:rules_rule_changelist",
+            has_rule
+            and Rule.objects.filter(deleted_at__isnull=True, is_enabled=True).exists()
+            and Run.objects.exists(),
+        ),
     ]
-    if all(done for _, _, done in steps):
+    if all(done for _title, _text, _place, done in steps):
         return []
-    return [{"title": title, "address": reverse(place), "is_done": done} for title, place, done in steps]
-
-
-def _bars(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the points as bars of a picture that is 90 high."""
-    most = max((point["received"] for point in points), default=0) or 1
-    bars = []
-    for place, point in enumerate(points):
-        height = max(2, round(90 * point["received"] / most)) if point["received"] else 1
-        bars.append({**point, "x": place * 20, "y": 90 - height, "height": height})
-    return bars
+    return [
+        {"title": title, "text": text, "address": reverse(place), "is_done": done} for title, text, place, done in steps
+    ]

@@ -1,6 +1,7 @@
 """The admin's first page and frame: what needs attention, where to begin, and what browsers may load."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,19 +9,22 @@ from django.test import Client
 
 from integrations import usage
 from integrations.models import IntegrationHealth
+from rules.models import Step, Worker
 from supportops import clock
 from supportops.tenancy.roles import Role
 from supportops.tenancy.scope import working_for
 from tests import builders
 from tests.admin_world import make_history
 from tests.builders import World, browser
+from webhooks.models import Delivery
 
 pytestmark = pytest.mark.django_db
 
 
 def test_a_new_organization_is_told_where_to_begin(world: World) -> None:
+    Worker.objects.create(beat_at=clock.now())
     text = browser(world.ada.owner).get("/admin/").content.decode()
-    assert "Begin here" in text and "Connect a platform" in text and "None yet." in text
+    assert "Begin here" in text and "Connect a platform" in text and "None yet." in text and "0 of 4 done" in text
     assert "Nothing: no dead letter" in text
 
 
@@ -36,8 +40,34 @@ def test_what_needs_attention_comes_first(world: World) -> None:
         assert part in text, part
     assert "Begin here" not in text
     assert text.index("uncertain step") < text.index("dead letters")
-    assert 'class="so-figure">7<' in text
+    assert '<span class="so-figure">7</span> <span class="so-note">received' in text
     assert "ada-mark" not in browser(world.bo.owner).get("/admin/").content.decode()
+
+
+def test_each_window_has_its_figures_and_its_table(world: World) -> None:
+    ada = make_history(world.ada)
+    with working_for(world.ada.organization):
+        usage.count("integration", ada.freshdesk.pk, "received", 7)
+        usage.count("rule", ada.rule.pk, "runs", 5)
+    client = browser(world.ada.owner)
+    for window, rows in (("1h", 12), ("24h", 24), ("7d", 28), ("30d", 30), ("x", 24)):
+        text = client.get(f"/admin/?window={window}").content.decode()
+        assert text.count('<th scope="row">') == rows, window
+        assert text.count("<polyline") == 4 and "As a table" in text
+
+
+def test_what_says_that_nobody_works_is_said(world: World) -> None:
+    ada = make_history(world.ada)
+    client = browser(world.ada.owner)
+    assert "No worker is alive" in client.get("/admin/").content.decode()
+    with working_for(world.ada.organization):
+        Worker.objects.create(beat_at=clock.now())
+        Step.objects.filter(run=ada.uncertain_run).update(waits_for="approval", status="waiting")
+        long_ago = clock.now() - timedelta(minutes=30)
+        Delivery.objects.filter(pk=ada.failed_delivery.pk).update(status="accepted", received_at=long_ago)
+    text = client.get("/admin/").content.decode()
+    assert "No worker is alive" not in text
+    assert "1 approval waits" in text and "A delivery has waited for 30 minutes" in text
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -175,6 +175,8 @@ def _story(tenant: _Tenant, number: int, at: datetime, *, has_content: bool) -> 
         "subject": f"{random.choice(_WORDS).title()} {random.choice(_WORDS)}, please help",
         "priority": random.randint(1, 4),
         "status": 2,
+        # Each team has its rule, and hears of its own tickets.
+        "group_id": random.randrange(len(tenant.versions)),
     }
     reason = {"failed": "KeyError: 'ticket'", "ignored": "Freshdesk has no event survey_sent."}.get(status, "")
     yield Delivery, {
@@ -188,7 +190,7 @@ def _story(tenant: _Tenant, number: int, at: datetime, *, has_content: bool) -> 
         headers = {"content-type": "application/json", "user-agent": "Freshdesk"}
         yield DeliveryBody, {"delivery_id": delivery_id, "headers": headers, "raw": body, "created_at": at}
     if status == "processed":
-        event_id, version = _id(at, random), random.choice(tenant.versions)
+        event_id, version = _id(at, random), tenant.versions[ticket["group_id"]]
         yield Event, {
             **owned, "id": event_id, "delivery_id": delivery_id, "integration_id": account.pk, "platform": "freshdesk",
             "type": "ticket_created", "external_id": str(ticket["id"]), "key": event_id.hex, "occurred_at": at,
@@ -262,10 +264,12 @@ def _write_usage(tenant: _Tenant, deliveries: int) -> None:
     rows = []
     for kind, subject_id in subjects:
         for back in range(hours):
-            share = each if kind == "integration" else max(1, each // len(tenant.versions))
-            counts = Counter(received=share, matched=share, runs=share, succeeded=share, failed=share // 25)
-            counts["le_250"] = share
             at = now - timedelta(hours=back)
+            busy = 0.3 + 1.4 * (8 <= at.hour < 19)
+            share = int(each * busy / (2 if kind == "integration" else len(tenant.versions)) + tenant.random.random())
+            failed = sum(tenant.random.random() < 0.04 for _ in range(min(share, 500)))
+            counts = Counter(received=share, matched=share, runs=share, succeeded=share - failed, failed=failed)
+            counts["le_250"], counts["le_1000"] = share - share // 8, share // 8
             names = {name: counts[name] for name in (*usage.COUNTERS, *usage.LATENCY_FIELDS)}
             rows.append(
                 {

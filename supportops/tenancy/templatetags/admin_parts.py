@@ -81,3 +81,13 @@ def milliseconds(value: float | None) -> str:
 def words(name: str) -> str:
     """Return a name of code as words: `error_class` as `error class`."""
     return str(name).replace("_", " ").replace(".", " ")
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    """Return a duration given in seconds in the unit that fits it, up to days."""
+    if value is None:
+        return ""
+    if value < 3600:
+        return milliseconds(value * 1000)
+    return f"{value / 3600:.0f} h" if value < 172_800 else f"{value / 86_400:.0f} d"
