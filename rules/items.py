@@ -61,12 +61,14 @@ class Counts:
         """How many take up room: all that have begun, but those that only a person can move on."""
         return self.active + self.by_status[StepStatus.WAITING]
 
-    def cut_off(self, number: int) -> None:
-        self.by_status[StepStatus.PENDING] -= number
-        self.by_status[StepStatus.CANCELLED] += number
-        self.untouched -= number
+    def cut_off(self) -> None:
+        """Those that have not begun do not."""
+        self.by_status[StepStatus.PENDING] -= self.untouched
+        self.by_status[StepStatus.CANCELLED] += self.untouched
+        self.untouched = 0
 
     def start(self, number: int) -> None:
+        """So many begin."""
         self.untouched -= number
 
     def as_dict(self) -> dict[str, int]:
@@ -136,7 +138,8 @@ def move_on(settlement: "Settlement", parents: Sequence[Step]) -> set[uuid.UUID]
         if not known.open:
             continue
         if known.untouched and _is_over(settlement, parent, known):
-            known.cut_off(_cut_off(parent, settlement.now))
+            _untouched(parent).update(status=StepStatus.CANCELLED, finished_at=settlement.now)
+            known.cut_off()
             if not known.open:
                 _end(settlement, parent, known)
         elif known.untouched:
@@ -171,10 +174,6 @@ def _is_over(settlement: "Settlement", parent: Step, known: Counts) -> bool:
     if known.by_status[StepStatus.FAILED] and not settlement.goes_on(parent):
         return True
     return settlement.starts_nothing(parent.run_id)
-
-
-def _cut_off(parent: Step, now: datetime) -> int:
-    return int(_untouched(parent).update(status=StepStatus.CANCELLED, finished_at=now))
 
 
 def _start(parent: Step, room: int, now: datetime) -> int:
