@@ -260,10 +260,11 @@ class Step(OrganizationOwned):
                 name="step_by_integration",
                 condition=models.Q(integration__isnull=False),
             ),
+            # Holds what the sweep looks for alone: steps that wait for a time are many, and are not passed over there.
             models.Index(
-                fields=["integration", "waits_for"],
-                name="step_waiting_for_credentials",
-                condition=models.Q(status="waiting"),
+                fields=["integration"],
+                name="step_for_credentials",
+                condition=models.Q(status="waiting", waits_for="credentials"),
             ),
             models.Index(
                 fields=["parent_step_id", "position"],
