@@ -18,18 +18,16 @@ from rules import authoring, calendar_admin, recipient_admin, run_admin, table_a
 from rules.builder_admin import PAGES as BUILDER_PAGES
 from rules.builder_admin import BuilderPages
 from rules.catalogue import OrganizationCatalogue
-from rules.checking import check
-from rules.compiled import CompiledRule, compile_rule, compiled_version
 from rules.drafts import RuleDraft, Unreadable, as_text, new_document
 from rules.models import Rule, RuleVersion, Run
 from rules.previewing import insertable, last_outcomes
 from rules.problems import Refused
 from rules.template_admin import PAGES as TEMPLATE_PAGES
-from rules.trying import NothingToTry, judge, recent_events, tried
+from rules.trial_admin import DAYS, TrialPages
+from rules.trial_admin import PAGES as TRIAL_PAGES
+from rules.trying import judge, recent_events
 from rules.workflow_admin import PAGES as WORKFLOW_PAGES
 from rules.workflow_admin import WorkflowPages
-from supportops.ids import new_id
-from supportops.tenancy.admin import may, place_of
 from supportops.tenancy.pages import Page
 from supportops.tenancy.roles import Permission
 from supportops.tenancy.templatetags.admin_parts import badge
@@ -42,7 +40,7 @@ _VERSIONS_SHOWN = 30
 
 
 @admin.register(Rule)
-class RuleAdmin(BuilderPages, WorkflowPages):
+class RuleAdmin(BuilderPages, TrialPages, WorkflowPages):
     """Rules. What a rule says stands in its versions; a deleted one keeps its runs, and is not shown."""
 
     list_display: ClassVar = ["name", "trigger", "state", "version", "last_fired", "success"]
@@ -53,9 +51,8 @@ class RuleAdmin(BuilderPages, WorkflowPages):
     pages: ClassVar = (
         *TEMPLATE_PAGES,
         *BUILDER_PAGES,
+        *TRIAL_PAGES,
         *WORKFLOW_PAGES,
-        Page("test", "test_draft_view", Permission.EXECUTE, of_row=False),
-        Page("test", "test_view", Permission.EXECUTE),
         Page("execute", "execute_view", Permission.EXECUTE, methods=("GET", "POST")),
         Page("versions", "versions_view", Permission.READ, methods=("GET",)),
         Page("rollback", "rollback_view", Permission.WRITE),
@@ -188,34 +185,9 @@ class RuleAdmin(BuilderPages, WorkflowPages):
             preview_address=self.address("preview_view"),
             recent=recent_events(trigger.shown_platform, types) if hears and types else [],
             test_address=self.address("test_view", rule.pk) if rule else self.address("test_draft_view"),
+            backtest_address=self.address("backtest_view", rule.pk) if rule else self.address("backtest_draft_view"),
+            backtest_days=DAYS,
         )
-
-    # --- trying -------------------------------------------------------------------------------------------------
-    def test_draft_view(self, request: HttpRequest) -> HttpResponse:
-        return self._try(request, None)
-
-    def test_view(self, request: HttpRequest, rule: Rule) -> HttpResponse:
-        """Try what the page says, or the saved rule for somebody who may not write."""
-        return self._try(request, rule)
-
-    def _try(self, request: HttpRequest, rule: Rule | None) -> HttpResponse:
-        place = place_of(request)
-        if place is None:
-            raise PermissionDenied
-        problems: list[str] = []
-        compiled: CompiledRule | None = None
-        if "base" in request.POST:
-            compiled, problems = _compiled_draft(request)
-        elif rule is not None:
-            compiled = compiled_version(authoring.live_version(rule).pk)
-        trial = None
-        if compiled is not None:
-            name = rule.name if rule else compiled.document.name or ""
-            try:
-                trial = tried(compiled, name, request.POST.get("try-on", ""), place.organization)
-            except NothingToTry as error:
-                problems.append(str(error))
-        return TemplateResponse(request, "admin/rules/rule/trial.html", {"trial": trial, "problems": problems})
 
     # --- versions -----------------------------------------------------------------------------------------------
     def versions_view(self, request: HttpRequest, rule: Rule) -> HttpResponse:
@@ -328,26 +300,6 @@ def _changed(draft: RuleDraft, post: Any) -> RuleDraft:
     if choice and place.isdigit():
         draft.use(int(place[:6]), choice)
     return draft
-
-
-def _compiled_draft(request: HttpRequest) -> tuple[CompiledRule | None, list[str]]:
-    """Return what the page says, compiled, or what is wrong with it."""
-    if not may(request, Permission.WRITE):
-        raise PermissionDenied
-    catalogue = OrganizationCatalogue()
-    try:
-        draft = RuleDraft.of_post(request.POST, catalogue)
-    except Unreadable as error:
-        return None, [str(error)]
-    document = draft.document()
-    if document is None:
-        return None, draft.everything_wrong()
-    checked = check(document, catalogue)
-    problems = [problem for problem in checked.problems if problem.attr != "name"]
-    if problems:
-        return None, [f"{problem.attr}: {problem.detail}" for problem in problems]
-    document["name"] = document.get("name") or None
-    return compile_rule(new_id(), new_id(), document), []
 
 
 def _difference(before: RuleVersion | None, after: RuleVersion) -> list[tuple[str, str]]:

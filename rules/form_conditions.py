@@ -23,7 +23,7 @@ from rules.condition_rows import (
     written,
 )
 from rules.event_fields import EventField, EventFields
-from rules.operator_words import NOT, Shape, first_for, offered, shape_of
+from rules.operator_words import NOT, Shape, denial_of, first_for, offered, shape_of, word_of
 from rules.row_changes import Change, changed
 from rules.row_values import NoValue, shown_shape, texts_of, value_of
 
@@ -61,6 +61,25 @@ class Shown:
     @property
     def is_expression(self) -> bool:
         return isinstance(self.node, ExpressionRow)
+
+    @property
+    def passed(self) -> bool | None:
+        """Return what the chosen event says of it as a whole; None where that cannot be told."""
+        if not isinstance(self.node, Group):
+            return self.verdict["passed"] if self.verdict else None
+        answers = [member.passed for member in self.members]
+        decisive = self.node.kind in ("any", "none")
+        joined = decisive if decisive in answers else None if None in answers else not decisive
+        return joined if joined is None or self.node.kind in ("all", "any") else not joined
+
+    @property
+    def words(self) -> str:
+        """Return what a row asks, without its field: `is at least 3`."""
+        operator, mark, _rest = self.operator.partition(NOT)
+        word = denial_of(operator) if mark else word_of(operator)
+        values = [line for text in self.texts for line in text.split("\n") if line]
+        joint = _("and") if self.shape is Shape.RANGE else _("or")
+        return f"{word} {f' {joint} '.join(values)}".strip()
 
     @property
     def operators(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
