@@ -53,6 +53,7 @@ _actions: dict[str, str] = {
     "calendar.created": "A calendar was created.",
     "calendar.changed": "A calendar was changed.",
     "calendar.deleted": "A calendar was deleted.",
+    "variables.imported": "Variables were taken in from a file.",
     "variable.created": "A variable was created.",
     "variable.changed": "A variable was changed.",
     "variable.deleted": "A variable was deleted.",

@@ -2,6 +2,7 @@
 
 from rules.api import RuleViewSet, UnsavedBacktestView, UnsavedTrialView
 from rules.api_calendars import CalendarViewSet
+from rules.api_env import VariableImportView
 from rules.api_exchange import RuleExportView, RuleImportView
 from rules.api_recipients import RecipientListViewSet
 from rules.api_runs import RunViewSet
@@ -23,6 +24,7 @@ urlpatterns = [
     address("rules/backtest", UnsavedBacktestView.as_view(), "rule-backtest-unsaved"),
     address("rules/export", RuleExportView.as_view(), "rule-export"),
     address("rules/import", RuleImportView.as_view(), "rule-import"),
+    address("variables/import", VariableImportView.as_view(), "variable-import"),
     address("rules/templates", TemplatesView.as_view(), "rule-templates"),
     address("rules/templates/<key>", TemplateView.as_view(), "rule-template"),
     address(

@@ -154,13 +154,14 @@ def _header(line: int, cells: list[str]) -> list[str]:
 
 
 def _row(header: list[str], cells: list[str]) -> Any:
-    values = [_typed(cell) for cell in cells[1:]]
+    values = [typed(cell) for cell in cells[1:]]
     if header[1:] == ["value"]:
         return values[0]
     return dict(zip(header[1:], values, strict=True))
 
 
-def _typed(cell: str) -> Any:
+def typed(cell: str) -> Any:
+    """Return what a cell says: a number or a boolean where it is written as JSON would write it, else the text."""
     text = cell.strip()
     if text in ("true", "false"):
         return text == "true"

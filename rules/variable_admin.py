@@ -12,10 +12,11 @@ from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from rules import variables
+from rules.env_admin import EnvPages
 from rules.models import Variable
 from rules.problems import Refused
 from supportops.redaction import MASK
-from supportops.tenancy.admin import ScopedAdmin, ScopedModelForm
+from supportops.tenancy.admin import ScopedModelForm
 from supportops.tenancy.models import Environment
 
 _FIELDS = {"environment": "stage", "value": "shown_value", "hosts": "shown_hosts"}
@@ -105,7 +106,7 @@ def _typed(text: str, *, is_secret: bool) -> Any:
 
 
 @admin.register(Variable)
-class VariableAdmin(ScopedAdmin):
+class VariableAdmin(EnvPages):
     """Variables."""
 
     form = VariableForm

@@ -98,7 +98,9 @@ def check(wish: Wish, row: Variable | None = None) -> None:
     """Raise Refused, with everything that is wrong, where `create` (or `change`, of `row`) could not do this."""
     if row is not None:
         _refuse_unseen(row, wish)
-    _fill(_new() if row is None else Variable.objects.get(pk=row.pk), wish)
+    filled = _new() if row is None else Variable.objects.get(pk=row.pk)
+    _fill(filled, wish)
+    _clean(filled)
 
 
 def create(wish: Wish) -> Variable:
@@ -223,12 +225,16 @@ def _environment(name: str | None, problems: list[Problem]) -> Environment | Non
     return found
 
 
-def _save(row: Variable, **options: bool) -> None:
+def _clean(row: Variable) -> None:
     try:
         row.clean_fields(exclude=["organization", "secret", "value"])
     except ValidationError as error:
         details = error.message_dict
         raise Refused([Problem(name, "invalid", " ".join(texts)) for name, texts in details.items()]) from None
+
+
+def _save(row: Variable, **options: bool) -> None:
+    _clean(row)
     try:
         with transaction.atomic():
             row.save(**options)

@@ -144,6 +144,7 @@ ROUTES: dict[str, str] = {
     "PATCH /api/calendars/{pk}/": "write",
     "DELETE /api/calendars/{pk}/": "write",
     "GET /api/variables/": "read",
+    "POST /api/variables/import/": "write",
     "POST /api/variables/": "write",
     "GET /api/variables/{pk}/": "read",
     "PATCH /api/variables/{pk}/": "write",
