@@ -9,6 +9,7 @@ class IntegrationsConfig(AppConfig):
         from integrations import (
             checks,  # noqa: F401 - registers the system checks
             registry,
+            sign_in_watch,  # noqa: F401 - connects the signal's receiver
         )
 
         # Two connectors with one key stop the start of any process, with both places named.

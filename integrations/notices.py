@@ -26,6 +26,7 @@ EVENTS = {
     "integration.needs_attention": "A platform refused an integration's credentials: its steps wait for new ones.",
     "integration.broken": "An integration stopped working.",
     "integration.recovered": "An integration works again.",
+    "sign_ins.failed": "Somebody keeps failing to sign in as a member.",
 }
 # After each failure; then it is given up.
 _PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480))

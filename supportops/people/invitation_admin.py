@@ -45,7 +45,8 @@ class InvitationAdmin(PagedAdmin):
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         # What is shown after saving is shown once: there is no going on in between.
         context = {"title": _("Invite somebody"), "show_save_and_add_another": False, "show_save_and_continue": False}
-        return super().add_view(request, form_url, {**context, **(extra_context or {})})
+        page: HttpResponse = super().add_view(request, form_url, {**context, **(extra_context or {})})
+        return page
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         shown = ["email", "name", "role", "invited_by", "state", "created_at", "expires_at"]
