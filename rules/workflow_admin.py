@@ -13,7 +13,7 @@ from rules import authoring, interventions
 from rules.catalogue import OrganizationCatalogue
 from rules.checking import check
 from rules.compiled import compiled_version
-from rules.drafts import Unreadable, new_document
+from rules.drafts import new_document
 from rules.execution_form import ExecutionForm
 from rules.inputs import checked_inputs
 from rules.models import Rule, RuleVersion, Run
@@ -22,8 +22,7 @@ from rules.script_checks import refuse_without_grant
 from rules.template_admin import TemplatePages
 from rules.workflow import NotDrawable, Workflow, document_of, workflow_of, workflow_of_drawing
 from rules.workflow_faces import face_of, picture_of, start_face
-from rules.workflow_palette import palette
-from rules.workflow_steps import NotOfAPicture, StartPanel, StepPanel, posted_object
+from rules.workflow_steps import NotOfAPicture, StartPanel, StepPanel, chosen_step, palette, posted_object
 from supportops import odd_json
 from supportops.tenancy.admin import may
 from supportops.tenancy.pages import Page
@@ -100,20 +99,25 @@ class WorkflowPages(TemplatePages):
 
     # --- what the editor asks -----------------------------------------------------------------------------------
     def workflow_step_view(self, request: HttpRequest) -> HttpResponse:
-        """Answer with the form of a step; with what was filled in, also with the step that it makes."""
+        """Answer with the form of a step; with what was filled in, also with the step that it makes.
+
+        `use`: what it shall do instead. `json`: the form is its JSON.
+        """
         catalogue = OrganizationCatalogue()
+        is_json, is_filled = "json" in request.POST, "filled" in request.POST
         try:
-            original = posted_object(request.POST, "original")
-            panel = StepPanel(original, catalogue, request.POST if "filled" in request.POST else None)
-        except (NotOfAPicture, Unreadable) as error:
+            step = posted_object(request.POST, "original")
+            if "use" in request.POST:
+                step = chosen_step(step, request.POST["use"], catalogue)
+        except NotOfAPicture as error:
             return _refused(str(error))
-        step = original
-        if "filled" in request.POST:
+        panel = StepPanel(step, catalogue, request.POST if is_filled else None, is_json=is_json)
+        if is_filled:
             made = panel.step()
             if made is None:
                 html = render_to_string(_STEP, {"panel": panel}, request)
                 return JsonResponse({"step": None, "face": None, "errors": panel.errors, "html": html})
-            step, panel = made, StepPanel(made, catalogue)
+            step, panel = made, StepPanel(made, catalogue, is_json=is_json)
         html = render_to_string(_STEP, {"panel": panel}, request)
         return JsonResponse({"step": step, "face": face_of(step, catalogue), "errors": [], "html": html})
 

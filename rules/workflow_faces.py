@@ -104,6 +104,8 @@ def kind_label(kind: str) -> str:
         "approval": _("Approval"),
         "rule": _("Run another rule"),
         "for_each": _("For each"),
+        "throttle": _("At most"),
+        "digest": _("Digest"),
     }
     return labels.get(kind) or _words(kind)
 
@@ -162,6 +164,9 @@ def _step_marks(step: Mapping[str, Any]) -> list[dict[str, str]]:
         marks.append(
             {"icon": "filter_alt", "text": _("Only if %(condition)s") % {"condition": _cut(step["condition"])}}
         )
+    for name, icon in (("throttle", "speed"), ("digest", "stacks")):
+        if step.get(name) is not None:
+            marks.append({"icon": icon, "text": f"{kind_label(name)}: {_cut(step[name])}"})
     if step.get("optional"):
         marks.append({"icon": "low_priority", "text": _("Optional")})
     if step.get("on_failure") == "continue":

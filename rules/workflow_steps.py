@@ -1,6 +1,6 @@
 """One step, or what wakes the rule, as a form beside the picture: made from the document, and turned into it again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -8,39 +8,19 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from integrations.forms import TemplatesForm
 from integrations.pieces import NotReadable, json_text, parsed
 from rules.catalogue import OrganizationCatalogue
-from rules.drafts import Card, RuleDraft
-from rules.forms import JsonText, RuleForm, StepForm, TriggerForm, put
-from rules.kinds import MODELS
+from rules.forms import JsonText, RuleForm, TriggerForm, put
+from rules.step_cards import Card, without_strangers
+from rules.step_choices import choice_groups
+from rules.step_kinds import as_choice
 
 _PLACE = 0
 _PREFIX = f"step-{_PLACE}"
-# A step of these kinds has what it is given beside its kind, not below it.
-_BESIDE = {"rule": ("rule", "inputs")}
 
 
 class NotOfAPicture(ValueError):
     """This is none of what the picture's forms send."""
-
-
-class CircumstancesForm(StepForm):
-    """Name, condition and failure of a step that calls nobody."""
-
-    _SHOWN = ("id", "condition", "on_failure")
-
-    def __init__(self, data: Any, *, original: Mapping[str, Any], catalogue: OrganizationCatalogue) -> None:
-        super().__init__(data, prefix=_PREFIX, original=original, catalogue=catalogue)
-        for name in [name for name in self.fields if name not in self._SHOWN]:
-            del self.fields[name]
-
-    def values(self) -> dict[str, Any]:
-        step = dict(self.original)
-        for name in self._SHOWN:
-            if self.cleaned_data[name] != str(self.initial[name]):
-                put(step, name, self.cleaned_data[name].strip() or None)
-        return step
 
 
 class WholeForm(forms.Form):
@@ -56,75 +36,40 @@ class WholeForm(forms.Form):
 
 
 class StepPanel:
-    """The form of one step. `card`: of an action; `given`: of a kind that calls nobody; `whole`: of any other, JSON."""
+    """The form of one step: the card that the rule's page has for it, or its JSON, where somebody wants that."""
 
     def __init__(
-        self, step: Mapping[str, Any], catalogue: OrganizationCatalogue, post: QueryDict | None = None
+        self,
+        step: Mapping[str, Any],
+        catalogue: OrganizationCatalogue,
+        post: QueryDict | None = None,
+        *,
+        is_json: bool = False,
     ) -> None:
         self.original = dict(step)
-        self.kind = next((name for name in MODELS if name in step), "action")
         self.catalogue = catalogue
-        self.card: Card | None = None
-        self.given: TemplatesForm | None = None
-        self.circumstances: CircumstancesForm | None = None
-        self.whole: WholeForm | None = None
-        if self.kind == "action":
-            self.card = self._card(post)
-        elif isinstance(self._given, Mapping):
-            self.given = TemplatesForm(MODELS[self.kind], prefix=f"{_PREFIX}-p", data=post, original=self._given)
-            self.circumstances = CircumstancesForm(post, original=step, catalogue=catalogue)
-        else:
-            self.whole = WholeForm(post, prefix=_PREFIX, initial={"step": self.original})
+        self.card = Card.of(_PLACE, step, catalogue, None if is_json else post)
+        self.whole = WholeForm(post, prefix=_PREFIX, initial={"step": self.original}) if is_json else None
 
     @property
     def base(self) -> str:
         return json_text(self.original)
 
     def step(self) -> dict[str, Any] | None:
-        """Return the step as it shall be; None where something cannot be read, which is marked in the form."""
-        if self.card is not None:
-            return self.card.step(self.catalogue) if self.card.is_valid() else None
+        """Return the step as it shall be; None where something cannot be read, which is marked in the form.
+
+        What it waits for is drawn, and no matter of its form.
+        """
         if self.whole is not None:
-            return dict(self.whole.cleaned_data["step"]) if self.whole.is_valid() else None
-        if self.given is None or self.circumstances is None:
-            return self.original
-        if not all([self.given.is_valid(), self.circumstances.is_valid()]):
-            return None
-        step, values = self.circumstances.values(), self.given.values()
-        if self.kind not in _BESIDE:
-            return {**step, self.kind: values}
-        for name in _BESIDE[self.kind]:
-            put(step, name, values.get(name) or None)
-        return {**step, self.kind: values.get(self.kind) or ""}
+            made = self.whole.cleaned_data["step"] if self.whole.is_valid() else None
+        else:
+            made = self.card.step(self.catalogue) if self.card.is_valid() else None
+        return None if made is None else {name: value for name, value in made.items() if name != "needs"}
 
     @property
     def errors(self) -> list[str]:
         """Return what cannot be read, each with the name of its field."""
-        forms: list[Any] = [self.given, self.circumstances, self.whole]
-        if self.card is not None:
-            forms += [self.card.form, self.card.parameters]
-        return [
-            text if name == "__all__" else f"{form[name].label}: {text}"
-            for form in forms
-            if form is not None
-            for name, texts in form.errors.items()
-            for text in texts
-        ]
-
-    @property
-    def _given(self) -> Any:
-        beside = _BESIDE.get(self.kind)
-        if beside is None:
-            return self.original.get(self.kind)
-        return {name: self.original[name] for name in beside if self.original.get(name) is not None}
-
-    def _card(self, post: QueryDict | None) -> Card:
-        if post is None:
-            return RuleDraft.of_document({"actions": [self.original]}, self.catalogue).cards[0]
-        data = post.copy()
-        data["base"], data["steps"] = "{}", str(_PLACE)
-        data[f"{_PREFIX}-original"] = json_text(self.original)
-        return RuleDraft.of_post(data, self.catalogue).cards[0]
+        return _errors([self.whole] if self.whole is not None else [self.card.form, self.card.parameters])
 
 
 class StartPanel:
@@ -168,10 +113,30 @@ class StartPanel:
     @property
     def errors(self) -> list[str]:
         """Return what cannot be read, each with the name of its field."""
-        forms = (self.rule, self.trigger)
-        return [
-            f"{form[name].label}: {text}" for form in forms for name, texts in form.errors.items() for text in texts
-        ]
+        return _errors([self.rule, self.trigger])
+
+
+def chosen_step(step: Mapping[str, Any], choice: str, catalogue: OrganizationCatalogue) -> dict[str, Any]:
+    """Return the step doing what a person chose instead. Raises NotOfAPicture for what is no choice."""
+    known = {item.value for group in choice_groups(catalogue) for item in group.choices}
+    if choice not in known:
+        raise NotOfAPicture(f"'{choice[:100]}' is nothing that a step can do here.")
+    return without_strangers(as_choice(step, choice), catalogue)
+
+
+def palette(catalogue: OrganizationCatalogue) -> list[dict[str, Any]]:
+    """Return what a step can do, in groups, as pages are given it: what needs no platform first."""
+    return [
+        {
+            "label": group.label,
+            "note": "" if group.is_connected else _("no account yet"),
+            "items": [
+                {"value": item.value, "icon": item.icon, "label": item.label, "description": item.description}
+                for item in group.choices
+            ],
+        }
+        for group in sorted(choice_groups(catalogue), key=lambda group: bool(group.platform))
+    ]
 
 
 def posted_object(post: QueryDict, name: str) -> dict[str, Any]:
@@ -183,3 +148,13 @@ def posted_object(post: QueryDict, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise NotOfAPicture(f"`{name}` is a part of a document: an object.")
     return value
+
+
+def _errors(shown: Sequence[Any]) -> list[str]:
+    return [
+        text if name == "__all__" else f"{form[name].label}: {text}"
+        for form in shown
+        if form is not None
+        for name, texts in form.errors.items()
+        for text in texts
+    ]

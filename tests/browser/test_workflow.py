@@ -113,7 +113,7 @@ def test_a_run_is_drawn_with_how_far_it_is_and_followed(
     with working_for(ada.tenant.organization):
         Step.objects.filter(run=run).update(status=StepStatus.SUCCEEDED, waits_for="", finished_at=clock.now())
         Run.objects.filter(pk=run.pk).update(status=RunStatus.SUCCEEDED, finished_at=clock.now())
-    page.wait_for_selector("text=The run has ended")
+    page.wait_for_selector(".react-flow__node[data-id='n3'] :text('succeeded')")
     assert "succeeded" in node(page, "n3").text_content()
     assert person.complaints == []
 
@@ -136,8 +136,8 @@ def test_steps_are_added_connected_changed_removed_and_saved(ada: History, brows
     assert page.is_disabled("button:has-text('Save as version 2')")
     # Between two steps, by the plus on the line.
     page.locator("[aria-label='Add a step here']").first.click()
-    page.fill("[aria-label='Find an action']", "webhook")
-    page.click(".so-flow-groups li button:has-text('Webhook')")
+    page.fill("[aria-label='Find an action']", "send a webhook")
+    page.click(".so-flow-groups li button:has-text('Send a webhook')")
     page.wait_for_selector("#id_step-0-p-url")
     page.fill("#id_step-0-p-url", "https://hooks.example.com/a")
     # What is missing is said at its node and at its field.
@@ -219,7 +219,7 @@ def test_a_rule_is_built_by_the_keyboard_alone(ada: History, browser: Any, live_
     tab_to(".react-flow__node[data-id='n0']")
     tab_to(".react-flow__node[data-id='n3']")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#id_step-0-kind")
+    page.wait_for_selector(".so-flow-after")
     tab_to(".so-flow-after input[value='n0']")
     page.keyboard.press("Space")
     page.wait_for_selector(".react-flow__edge[data-id='n0>n3']", state="attached")
@@ -229,6 +229,8 @@ def test_a_rule_is_built_by_the_keyboard_alone(ada: History, browser: Any, live_
     tab_to(".so-flow-groups li button")
     page.keyboard.press("Enter")
     page.wait_for_selector("#id_step-0-p-for")
+    tab_to("#id_step-0-p-for")
+    page.keyboard.type("15m")
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.dataset.id") == "new1"
     page.keyboard.press("Control+s")

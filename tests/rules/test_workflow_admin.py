@@ -97,7 +97,8 @@ def test_steps_that_call_nobody_have_forms_too(
     client: Any, step: dict[str, Any], filled: dict[str, Any], made: dict[str, Any]
 ) -> None:
     assert form_of(client, step)["step"] == step
-    assert form_of(client, step, {"step-0-on_failure": "abort", **filled})["step"] == made
+    kind = next(name for name in ("wait", "approval", "rule") if name in step)
+    assert form_of(client, step, {"step-0-kind": f"@{kind}", "step-0-on_failure": "abort", **filled})["step"] == made
 
 
 def test_what_cannot_be_read_is_said_and_makes_no_step(client: Any) -> None:
@@ -183,6 +184,30 @@ def test_a_rule_is_run_from_its_picture(client: Any, ada: History) -> None:
     assert states["ended"] is False and set(states["steps"]) == {"tell", "step-2"}
     with working_for(ada.tenant.organization):
         assert Run.objects.filter(cause="manual").count() == 1
+
+
+def test_a_step_can_do_something_else_and_keeps_its_circumstances(client: Any) -> None:
+    step = {**STEP, "condition": "{{ ticket.priority == 4 }}"}
+    data = {"original": json.dumps(step), "use": "@wait"}
+    made = client.post(address("workflow_step_view"), data, format="multipart").json()
+    assert made["step"] == {"wait": {}, "id": "tell", "condition": "{{ ticket.priority == 4 }}"}
+    data = {"original": json.dumps({"id": "new"}), "use": ":http_request"}
+    assert (
+        client.post(address("workflow_step_view"), data, format="multipart").json()["step"]["action"] == "http_request"
+    )
+    gone = client.post(address("workflow_step_view"), {**data, "use": "nobody:nothing"}, format="multipart")
+    assert gone.status_code == 400 and "nobody:nothing" in gone.json()["detail"]
+
+
+def test_a_step_can_be_written_as_json(client: Any) -> None:
+    data = {"original": json.dumps(STEP), "json": "1"}
+    shown = client.post(address("workflow_step_view"), data, format="multipart").json()
+    assert "The step as JSON" in shown["html"]
+    written = {**data, "filled": "1", "step-0-step": '{"id": "a", "for_each": [1], "action": "x", "needs": ["b"]}'}
+    made = client.post(address("workflow_step_view"), written, format="multipart").json()
+    assert made["step"] == {"id": "a", "for_each": [1], "action": "x"}
+    odd = client.post(address("workflow_step_view"), {**written, "step-0-step": "[]"}, format="multipart").json()
+    assert odd["step"] is None and "object" in odd["errors"][0]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"drawing": 5}', b'{"drawing": {"base": {}}}', b"\xff"])

@@ -15,7 +15,7 @@ import { type KeyboardEvent, useCallback, useEffect, useMemo, useRef, useState }
 
 import { EDGE_TYPES, type PictureEdge } from "./Edges";
 import { START, type Spot, closesCycle, inOrder, nameOf } from "./graph";
-import { type Plan, laidOut } from "./layout";
+import { NARROW, type Plan, laidOut } from "./layout";
 import { NODE_TYPES, type NodeData, type PictureNode, spoken } from "./Nodes";
 import type { Drawing, Findings, RunStates } from "./types";
 
@@ -61,7 +61,7 @@ function Flow({ drawing, plan, label, states, entries, findings, selected, arran
       const size = { width: box.width, height: box.height };
       return { position: moved[key] ?? { x: box.x, y: box.y }, ...size, measured: size };
     };
-    const common = { direction, editable };
+    const common = { direction, editable, narrow: nodeWidth === NARROW };
     const start: NodeData = {
       ...common,
       face: drawing.start,
@@ -105,7 +105,7 @@ function Flow({ drawing, plan, label, states, entries, findings, selected, arran
       ariaRole: opens ? "button" : "group",
     };
     return [first, ...steps];
-  }, [drawing, layout, moved, direction, editable, opens, states, entries, findings, selected]);
+  }, [drawing, layout, moved, direction, nodeWidth, editable, opens, states, entries, findings, selected]);
 
   const edges = useMemo<PictureEdge[]>(() => {
     const known = new Set(drawing.nodes.map((node) => node.key));
@@ -124,11 +124,15 @@ function Flow({ drawing, plan, label, states, entries, findings, selected, arran
           selected: id === line,
           focusable: false,
           className: `${live ? "so-live" : ""}${state?.status === "skipped" ? "so-passed-by" : ""}`,
-          data: { insert: editing?.insert, disconnect: editing && source !== START ? editing.disconnect : undefined },
+          data: {
+            insert: editing?.insert,
+            disconnect: editing && source !== START ? editing.disconnect : undefined,
+            way: moved[source] || moved[node.key] ? undefined : layout.ways.get(id),
+          },
         };
       });
     });
-  }, [drawing, states, editing, line]);
+  }, [drawing, states, editing, line, layout, moved]);
 
   const change = useCallback((changes: NodeChange<PictureNode>[]) => {
     for (const item of changes) {

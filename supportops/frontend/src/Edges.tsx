@@ -3,18 +3,51 @@
 import { BaseEdge, type Edge, EdgeLabelRenderer, type EdgeProps, getSmoothStepPath } from "@xyflow/react";
 
 import type { Spot } from "./graph";
+import type { Way } from "./layout";
 import { Icon } from "./Nodes";
 
 export interface LineData extends Record<string, unknown> {
   insert: ((spot: Spot) => void) | undefined;
   disconnect: ((from: string, to: string) => void) | undefined;
+  /** Unknown where one of its ends was moved by hand. */
+  way: Way | undefined;
 }
 
 export type PictureEdge = Edge<LineData, "line">;
 
+type Ends = Pick<EdgeProps, "sourceX" | "sourceY" | "targetX" | "targetY" | "sourcePosition" | "targetPosition">;
+
+/** The line as a path, and where its buttons stand. */
+function pathOf(ends: Ends, way: Way | undefined): [string, number, number] {
+  const { sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition } = ends;
+  const places = [{ x: sourceX, y: sourceY }, ...(way?.points ?? []), { x: targetX, y: targetY }];
+  let path = "";
+  let label: [number, number] = [0, 0];
+  places.slice(1).forEach((to, index) => {
+    const from = places[index] ?? to;
+    const crossing = way?.crossings[index];
+    const isDown = sourcePosition === "bottom";
+    const center = crossing === undefined ? {} : isDown ? { centerY: crossing } : { centerX: crossing };
+    const [part, x, y] = getSmoothStepPath({
+      sourceX: from.x,
+      sourceY: from.y,
+      targetX: to.x,
+      targetY: to.y,
+      sourcePosition,
+      targetPosition,
+      borderRadius: 10,
+      offset: 0,
+      ...center,
+    });
+    path += index === 0 ? part : part.replace(/^M/, "L");
+    label = [x, y];
+  });
+  return [path, ...label];
+}
+
 function Line(props: EdgeProps<PictureEdge>) {
   const { source, target, data, selected } = props;
-  const [path, x, y] = getSmoothStepPath({ ...props, borderRadius: 10 });
+  const [path, x, y] = pathOf(props, data?.way);
   const disconnect = data?.disconnect;
   const insert = data?.insert;
   return (

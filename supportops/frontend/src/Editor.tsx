@@ -39,8 +39,12 @@ interface Notice {
   text: string;
 }
 
-/** What fills the side: a step (or the start), the palette for a spot, or the palette for wherever. */
-type Side = { kind: "step"; key: string } | { kind: "add"; spot: Spot } | { kind: "palette" };
+/** What fills the side: a step (or the start), or the palette: for a step, for a spot, or for wherever. */
+type Side =
+  | { kind: "step"; key: string }
+  | { kind: "replace"; key: string }
+  | { kind: "add"; spot: Spot }
+  | { kind: "palette" };
 
 function lastOf(drawing: Drawing): string {
   const waited = new Set(drawing.nodes.flatMap((node) => node.after));
@@ -66,13 +70,13 @@ export function Editor({ config, addresses }: { config: Config; addresses: Addre
   const frame = useRef<HTMLDivElement>(null);
   const [size, setSize] = useState({ width: 0, height: 0 });
   const isDirty = drawing !== saved;
-  const chosen = side.kind === "step" ? side.key : undefined;
+  const chosen = side.kind === "step" || side.kind === "replace" ? side.key : undefined;
   const node = chosen === undefined ? undefined : nodeOf(drawing, chosen);
 
   // The direction that suits what was there at first; later ones would make everything jump.
   const first = useMemo(
     () => (size.width ? planned(config.drawing, size.width, size.height) : undefined),
-    [size.width > 0, size.width < 560],
+    [size.width > 0, size.width < 460],
   );
   const plan = useMemo<Plan | undefined>(() => first && { ...first, direction: turned ?? first.direction }, [first, turned]);
 
@@ -131,15 +135,27 @@ export function Editor({ config, addresses }: { config: Config; addresses: Addre
   const add = async (spot: Spot, item: PaletteItem) => {
     counter.current += 1;
     const key = `new${counter.current}`;
-    const wish = String(item.step["action"] ?? Object.keys(item.step)[0] ?? "step");
-    const step: StepDocument = { id: freeId(drawing, wish), ...item.step };
+    const wish = item.value.split(/[:@]/).at(-1) ?? "step";
     try {
-      const answer = await askForm(addresses.step, step);
+      const answer = await askForm(addresses.step, { id: freeId(drawing, wish) }, { use: item.value });
       if (!answer.face || !answer.step) return;
       const { step: made, face } = answer;
       change((now) => insert(now, spot, key, made, face));
       setSide({ kind: "step", key });
       setNotice({ tone: "plain", text: filled(gettext("%(title)s was put in."), { title: answer.face.title }) });
+    } catch (error) {
+      setNotice({ tone: "no", text: error instanceof Error ? error.message : String(error) });
+    }
+  };
+
+  const replace = async (key: string, item: PaletteItem) => {
+    const before = nodeOf(drawing, key);
+    if (!before) return;
+    try {
+      const { step, face } = await askForm(addresses.step, before.step, { use: item.value });
+      if (!step || !face) return;
+      change((now) => setStep(now, key, step, face));
+      setSide({ kind: "step", key });
     } catch (error) {
       setNotice({ tone: "no", text: error instanceof Error ? error.message : String(error) });
     }
@@ -343,8 +359,16 @@ export function Editor({ config, addresses }: { config: Config; addresses: Addre
             onUnreadable={(errors) => setUnreadable((before) => ({ ...before, [side.key]: errors }))}
             onAfter={(after) => change((now) => setAfter(now, side.key, after))}
             onAdd={() => setSide({ kind: "add", spot: { after: side.key } })}
+            onReplace={() => setSide({ kind: "replace", key: side.key })}
             onRemove={() => setLeaving(side.key)}
             onClose={close}
+          />
+        ) : side.kind === "replace" ? (
+          <Palette
+            groups={config.palette ?? []}
+            title={filled(gettext("Instead of %(title)s"), { title: nodeOf(drawing, side.key)?.face.title ?? "" })}
+            onChoose={(item) => void replace(side.key, item)}
+            onClose={() => setSide({ kind: "step", key: side.key })}
           />
         ) : side.kind === "add" ? (
           <Palette

@@ -12,6 +12,7 @@ export interface NodeData extends Record<string, unknown> {
   number: number;
   direction: Direction;
   editable: boolean;
+  narrow: boolean;
   state: StepState | undefined;
   entry: string | undefined;
   problems: Problem[];
@@ -55,7 +56,7 @@ function Body({ data }: { data: NodeData }) {
         </div>
       ))}
       {data.state ? (
-        <div className="so-flow-state">
+        <div className={`so-flow-state${data.narrow ? " so-narrow" : ""}`}>
           <span className={`so-badge so-${data.state.tone}`}>
             <Icon name={data.state.icon} /> {data.state.word}
           </span>

@@ -12,8 +12,6 @@ interface Props {
   onClose?: (() => void) | undefined;
 }
 
-const SHOWN_AT_ONCE = 3;
-
 export function Palette({ groups, title, onChoose, onClose }: Props) {
   const [text, setText] = useState("");
   const field = useRef<HTMLInputElement>(null);
@@ -59,18 +57,21 @@ export function Palette({ groups, title, onChoose, onClose }: Props) {
         />
       </label>
       <div className="so-flow-groups">
-        {found.map((group, index) => (
-          <details key={`${group.label} ${words.length > 0}`} open={words.length > 0 || index < SHOWN_AT_ONCE}>
+        {found.map((group) => (
+          <details key={`${group.label} ${words.length > 0}`} open={words.length > 0 || !group.note}>
             <summary>
               {group.label}
               {group.note ? <span className="so-note"> {group.note}</span> : null}
             </summary>
             <ul>
               {group.items.map((item) => (
-                <li key={item.label + JSON.stringify(item.step)}>
+                <li key={item.value}>
                   <button type="button" title={item.description} onClick={() => onChoose(item)}>
                     <Icon name={item.icon} />
-                    <span>{item.label}</span>
+                    <span className="so-flow-choice">
+                      <span>{item.label}</span>
+                      {item.description ? <span className="so-note">{item.description}</span> : null}
+                    </span>
                   </button>
                 </li>
               ))}

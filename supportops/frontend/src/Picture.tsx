@@ -14,7 +14,7 @@ import type { Config } from "./types";
 const LEAST = 180;
 const MOST = 560;
 const MOST_NARROW = 760;
-const NARROW_FRAME = 560;
+const NARROW_FRAME = 460;
 // What the picture's own margins add.
 const ROOM = 1.12;
 
@@ -67,13 +67,10 @@ export function Picture({ config }: { config: Config }) {
       </div>
       <div className="so-flow-foot">
         <span role="status" className="so-note">
-          {states && !states.ended ? (
+          {failed ? (
             <>
-              <Icon name="sync" /> {failed ? gettext("Not reached; asked again in 10 seconds.") : gettext("Follows the run.")}
+              <Icon name="sync_problem" /> {gettext("The server was not reached; asked again in 10 seconds.")}
             </>
-          ) : null}
-          {states && states.ended && config.states && !config.states.ended ? (
-            <a href={window.location.pathname}>{gettext("The run has ended. Load the page anew to see all of it.")}</a>
           ) : null}
         </span>
       </div>

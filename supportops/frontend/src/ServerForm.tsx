@@ -2,13 +2,14 @@
 
 import { useEffect, useRef, useState } from "react";
 
-import { type FormAnswer, Refusal, askForm } from "./asking";
+import { type FormAnswer, Refusal, askFilled, askForm } from "./asking";
 import type { Face, StepDocument } from "./types";
 
 interface Props {
   address: string;
   step: StepDocument;
   label: string;
+  isJson: boolean;
   /** Places in the step that are wrong, such as `parameters.channel`. */
   wrong: string[];
   onChange: (step: StepDocument, face: Face) => void;
@@ -52,7 +53,7 @@ function mark(form: HTMLFormElement, wrong: string[]) {
   }
 }
 
-export function ServerForm({ address, step, label, wrong, onChange, onUnreadable }: Props) {
+export function ServerForm({ address, step, label, isJson, wrong, onChange, onUnreadable }: Props) {
   const form = useRef<HTMLFormElement>(null);
   const known = useRef<string>("");
   const hadErrors = useRef(false);
@@ -64,11 +65,12 @@ export function ServerForm({ address, step, label, wrong, onChange, onUnreadable
   // A step that was changed elsewhere (undone, say) is shown anew; what this form itself made is there already.
   const text = JSON.stringify(step);
   useEffect(() => {
-    if (text === known.current) return undefined;
+    const shape = `${isJson} ${text}`;
+    if (shape === known.current) return undefined;
     const stop = new AbortController();
-    void askForm(address, JSON.parse(text) as StepDocument, undefined, stop.signal).then(
+    void askForm(address, JSON.parse(text) as StepDocument, { isJson, signal: stop.signal }).then(
       (answer) => {
-        known.current = text;
+        known.current = shape;
         hadErrors.current = false;
         setTrouble("");
         if (form.current) show(form.current, answer.html);
@@ -80,7 +82,7 @@ export function ServerForm({ address, step, label, wrong, onChange, onUnreadable
       },
     );
     return () => stop.abort();
-  }, [address, text]);
+  }, [address, text, isJson]);
 
   useEffect(() => {
     const element = form.current;
@@ -98,7 +100,7 @@ export function ServerForm({ address, step, label, wrong, onChange, onUnreadable
       }
       hadErrors.current = answer.errors.length > 0;
       if (answer.step && answer.face) {
-        known.current = JSON.stringify(answer.step);
+        known.current = `${isJson} ${JSON.stringify(answer.step)}`;
         calls.current.onChange(answer.step, answer.face);
       } else {
         calls.current.onUnreadable(answer.errors);
@@ -109,7 +111,7 @@ export function ServerForm({ address, step, label, wrong, onChange, onUnreadable
       timer = undefined;
       turn += 1;
       const own = turn;
-      running = askForm(address, {}, new FormData(element)).then(
+      running = askFilled(address, element).then(
         (answer) => {
           if (own === turn) taken(answer, anew);
         },
@@ -151,7 +153,7 @@ export function ServerForm({ address, step, label, wrong, onChange, onUnreadable
       if (timer !== undefined) send(false);
       void running.then(() => unsettled.delete(settle));
     };
-  }, [address]);
+  }, [address, isJson]);
 
   const places = wrong.join(" ");
   useEffect(() => {

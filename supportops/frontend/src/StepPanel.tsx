@@ -1,6 +1,6 @@
 // Beside the picture: the chosen step, what it runs after, and what is wrong with it.
 
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 
 import { START, closesCycle, inOrder, nameOf } from "./graph";
 import { Icon } from "./Nodes";
@@ -17,6 +17,8 @@ interface Props {
   onUnreadable: (errors: string[]) => void;
   onAfter: (after: string[]) => void;
   onAdd: () => void;
+  /** Something else shall be done here. */
+  onReplace: () => void;
   onRemove: () => void;
   onClose: () => void;
 }
@@ -28,6 +30,8 @@ export function StepPanel({ drawing, node, addresses, findings, ...on }: Props) 
   const problems = findings.problems[key] ?? [];
   const warnings = findings.warnings[key] ?? [];
 
+  const [isJson, setIsJson] = useState(false);
+  useEffect(() => setIsJson(false), [key]);
   useEffect(() => title.current?.focus(), [key]);
 
   return (
@@ -58,8 +62,19 @@ export function StepPanel({ drawing, node, addresses, findings, ...on }: Props) 
             <Icon name="warning" /> {warning.detail}
           </p>
         ))}
+        {node ? (
+          <div className="so-row">
+            <button type="button" className="so-button so-small" onClick={on.onReplace}>
+              <Icon name="swap_horiz" /> {gettext("Do something else here")}
+            </button>
+            <button type="button" className="so-button so-small" aria-pressed={isJson} onClick={() => setIsJson(!isJson)}>
+              <Icon name="data_object" /> {isJson ? gettext("As a form") : gettext("As JSON")}
+            </button>
+          </div>
+        ) : null}
         <ServerForm
           key={key}
+          isJson={isJson}
           address={node ? addresses.step : addresses.start}
           step={node ? node.step : drawing.base}
           label={node ? gettext("The step's fields") : gettext("The rule's fields")}

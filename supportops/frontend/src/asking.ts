@@ -57,11 +57,28 @@ async function asked<Answer>(address: string, body?: FormData | string, signal?:
   throw new Refusal(detail ?? gettext("The server did not take this. Sign in again in another tab, or try later."), answer.status, found);
 }
 
-export function askForm(address: string, original: StepDocument, filled?: FormData, signal?: AbortSignal) {
-  const body = filled ?? new FormData();
-  if (filled) body.set("filled", "1");
-  else body.set("original", JSON.stringify(original));
+interface FormWish {
+  /** What the step shall do instead. */
+  use?: string;
+  /** The form shall be its JSON. */
+  isJson?: boolean;
+  signal?: AbortSignal;
+}
+
+/** The form of a step as it stands. */
+export function askForm(address: string, step: StepDocument, { use, isJson, signal }: FormWish = {}) {
+  const body = new FormData();
+  body.set("original", JSON.stringify(step));
+  if (use !== undefined) body.set("use", use);
+  if (isJson) body.set("json", "1");
   return asked<FormAnswer>(address, body, signal);
+}
+
+/** The step that a form makes. */
+export function askFilled(address: string, form: HTMLFormElement) {
+  const body = new FormData(form);
+  body.set("filled", "1");
+  return asked<FormAnswer>(address, body);
 }
 
 /** What the server is told of a drawing: all but how it looks. */

@@ -67,7 +67,8 @@ export interface Findings {
 }
 
 export interface PaletteItem {
-  step: StepDocument;
+  /** What the server knows it by: `slack:send_message`, `:http_request`, `@wait`. */
+  value: string;
   icon: string;
   label: string;
   description: string;
