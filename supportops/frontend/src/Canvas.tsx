@@ -142,7 +142,7 @@ function Flow({ drawing, plan, label, states, entries, findings, selected, arran
   }, []);
 
   // The whole picture is in sight at first, and again where steps come, go or turn.
-  const shape = `${direction} ${nodeWidth} ${drawing.nodes.length} ${arranged ?? 0}`;
+  const shape = [direction, nodeWidth, Math.round(layout.width), Math.round(layout.height), arranged ?? 0].join(" ");
   useEffect(() => {
     const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     const timer = setTimeout(() => flow.current?.fitView({ padding: 0.06, minZoom: 0.45, maxZoom: 1, duration: still ? 0 : 200 }), 30);

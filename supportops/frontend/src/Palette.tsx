@@ -36,7 +36,7 @@ export function Palette({ groups, title, onChoose, onClose }: Props) {
   );
 
   return (
-    <section className="so-flow-side" aria-label={title}>
+    <section className={`so-flow-side${onClose ? "" : " so-flow-idle"}`} aria-label={title}>
       <header>
         <h2>{title}</h2>
         {onClose ? (
