@@ -109,7 +109,7 @@ def test_a_run_is_drawn_with_how_far_it_is_and_followed(
     assert "pending" in node(page, "n3").text_content()
     # A click leads to what became of the step.
     node(page, "n2").click()
-    assert page.evaluate("document.activeElement.id") == "step-tell"
+    page.wait_for_function("document.activeElement.id === 'step-tell'")
     with working_for(ada.tenant.organization):
         Step.objects.filter(run=run).update(status=StepStatus.SUCCEEDED, waits_for="", finished_at=clock.now())
         Run.objects.filter(pk=run.pk).update(status=RunStatus.SUCCEEDED, finished_at=clock.now())
