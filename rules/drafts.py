@@ -11,6 +11,7 @@ from rules.catalogue import OrganizationCatalogue
 from rules.event_fields import EventFields
 from rules.form_conditions import ConditionsForm, NotOfThisPage
 from rules.form_options import OptionsForm
+from rules.form_since import field_of_since
 from rules.forms import RuleForm, TriggerForm, put
 from rules.problems import Problem
 from rules.step_cards import Card, without_strangers
@@ -300,6 +301,9 @@ class RuleDraft:
             name, _, place = rest.partition(".")
             if name == "conditions" and self.trigger.hears_events:
                 self.conditions.add_problem(place, problem.detail)
+                return True
+            if name == "since" and field_of_since(place) in self.trigger.fields:
+                self.trigger.add_error(field_of_since(place), problem.detail)
                 return True
             if name in self.trigger.fields:
                 self.trigger.add_error(name, f"{place}: {problem.detail}" if place else problem.detail)

@@ -23,6 +23,7 @@ from rules.catalogue import OrganizationCatalogue
 from rules.cron import SCHEDULE
 from rules.document import StepDocument, Trigger
 from rules.form_further import add_further, further_pieces, with_further
+from rules.form_since import add_since, since_of
 from rules.kinds import MODELS
 from rules.step_choices import action_choices
 from rules.step_kinds import as_choice, choice_of, kind_of
@@ -116,7 +117,7 @@ class TriggerForm(forms.Form):
         self._offer(catalogue)
 
     def _offer(self, catalogue: OrganizationCatalogue) -> None:
-        self.further = further_pieces(Trigger, {"platform", "conditions", *_OF_EVENTS, *_OF_TIMES})
+        self.further = further_pieces(Trigger, {"platform", "conditions", "since", *_OF_EVENTS, *_OF_TIMES})
         add_further(self, self.further, self.original)
         platforms = [(c.key, c.name) for c in registry.all_connectors() if c.events or c.open_events]
         field_of(self, "platform").choices = with_present(
@@ -134,6 +135,7 @@ class TriggerForm(forms.Form):
             return
         for name in _OF_TIMES:
             del self.fields[name]
+        add_since(self, self.original.get("since"), catalogue.calendars)
         self._offer_events()
         accounts = [item.name for item in catalogue.integrations if item.platform == self.shown_platform]
         field_of(self, "integration").choices = with_present(
@@ -181,6 +183,9 @@ class TriggerForm(forms.Form):
                 put(trigger, name, given[name] or None)
         if not self.hears_events:
             return trigger
+        since = since_of(self, self.original.get("since"))
+        if since is not self.original.get("since"):
+            put(trigger, "since", since)
         events = given["event"]
         events = [part.strip() for part in events.split(",") if part.strip()] if isinstance(events, str) else events
         if set(events) != set(_listed(self.original.get("event"))):

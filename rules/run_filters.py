@@ -87,6 +87,7 @@ class CauseFilter(ChoiceFilter):
             ("api", gettext_lazy("the API")),
             ("replay", gettext_lazy("a replay")),
             ("schedule", gettext_lazy("a schedule")),
+            ("timer", gettext_lazy("a timer")),
             ("rule", gettext_lazy("another rule")),
         ]
 
