@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -104,7 +104,9 @@ def _troubles(runs: list[Run]) -> dict[uuid.UUID, str]:
     """Return by run what went wrong in it or waits, with one query."""
     states = {run.pk: run.status for run in runs if run.status in (RunStatus.FAILED, RunStatus.WAITING)}
     found: dict[uuid.UUID, str] = {}
-    for step in Step.objects.filter(run_id__in=states).order_by("position"):
+    # Of items of a step with `for_each` only those that need somebody: their failures are told by their step.
+    telling = Q(status=StepStatus.FAILED, parent_step_id__isnull=True) | Q(waits_for__in=FOR_PERSON)
+    for step in Step.objects.filter(telling, run_id__in=states).order_by("position"):
         if states[step.run_id] == RunStatus.FAILED and step.status == StepStatus.FAILED:
             found.setdefault(step.run_id, f"{step.name}: {step.error_class} {step.error}".strip())
         elif states[step.run_id] == RunStatus.WAITING and step.waits_for in FOR_PERSON:
