@@ -73,7 +73,6 @@ class EnvRowForm(forms.Form):
         label=gettext_lazy("Hosts"),
         required=False,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
-        help_text=gettext_lazy("Of a secret: where it may be sent, such as api.example.com."),
     )
 
     def __init__(self, planned: Planned, stages: Sequence[str], data: Any = None) -> None:
@@ -109,6 +108,16 @@ class EnvRowForm(forms.Form):
         for problem in planned.problems:
             name = _FIELDS.get(problem.attr.partition(".")[0], problem.attr.partition(".")[0])
             self.add_error(name if name in self.fields else None, ValidationError(problem.detail))
+
+    @property
+    def checks(self) -> list[forms.BoundField]:
+        """The fields that are ticked."""
+        return [self["take"], self["is_secret"]]
+
+    @property
+    def places(self) -> list[forms.BoundField]:
+        """The fields that say what it becomes."""
+        return [self["name"], self["stage"], self["hosts"]]
 
     @property
     def action_label(self) -> str:
@@ -175,7 +184,8 @@ class EnvPages(PagedAdmin):
     def _plan_page(self, request: HttpRequest, text: str, rows: Sequence[EnvRowForm]) -> HttpResponse:
         sealed = sealed_text(text, _person(request))
         title = _("Import: what would be written")
-        response = self.shown(request, "admin/rules/variable/plan.html", title, rows=rows, sealed=sealed)
+        wrong = sum(bool(row.errors) for row in rows if row.is_bound)
+        response = self.shown(request, "admin/rules/variable/plan.html", title, rows=rows, sealed=sealed, wrong=wrong)
         response["Cache-Control"] = "no-store"
         return response
 
