@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
-from django.utils.translation import gettext as _
 
 from supportops.people.second_factor import is_kept_out
 from supportops.tenancy.admin import place_of
@@ -41,6 +39,5 @@ class SecondFactorMiddleware:
             return self.get_response(request)
         if request.path.startswith(tuple(reverse(name) for name in _OPEN)):
             return self.get_response(request)
-        text = _("%(organization)s asks its members for a second factor. Set yours up to go on.")
-        messages.warning(request, text % {"organization": place.organization.name})
+        # Which says why one is there.
         return HttpResponseRedirect(reverse("second-factor"))
