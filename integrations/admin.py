@@ -10,6 +10,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from integrations import (
     file_admin,
@@ -49,7 +51,7 @@ _FORM = "admin/integrations/integration/form.html"
 class PlatformFilter(admin.SimpleListFilter):
     """Offers the catalogue instead of asking the table."""
 
-    title = "platform"
+    title = gettext_lazy("platform")
     parameter_name = "platform"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -81,27 +83,27 @@ class IntegrationAdmin(PagedAdmin):
     )
 
     # --- the list -----------------------------------------------------------------------------------------------
-    @admin.display(description="platform", ordering="platform")
+    @admin.display(description=gettext_lazy("platform"), ordering="platform")
     def shown_platform(self, row: Integration) -> str:
         return _name_of(row.platform, row.organization.rules_version)
 
-    @admin.display(description="state", ordering="is_enabled")
+    @admin.display(description=gettext_lazy("state"), ordering="is_enabled")
     def state(self, row: Integration) -> SafeString:
         return badge("enabled" if row.is_enabled else "disabled")
 
-    @admin.display(description="health")
+    @admin.display(description=gettext_lazy("health"))
     def health_state(self, row: Integration) -> SafeString:
         return badge(health.status_of(row.health).value if hasattr(row, "health") else "unknown")
 
-    @admin.display(description="last success")
+    @admin.display(description=gettext_lazy("last success"))
     def last_success(self, row: Integration) -> Any:
         return row.health.last_success_at if hasattr(row, "health") else None
 
-    @admin.action(description="Enable", permissions=["change"])
+    @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
     def enable_selected(self, request: HttpRequest, queryset: "QuerySet[Integration]") -> None:
         self._switch(request, queryset, True)
 
-    @admin.action(description="Disable", permissions=["change"])
+    @admin.action(description=gettext_lazy("Disable"), permissions=["change"])
     def disable_selected(self, request: HttpRequest, queryset: "QuerySet[Integration]") -> None:
         self._switch(request, queryset, False)
 
@@ -132,7 +134,7 @@ class IntegrationAdmin(PagedAdmin):
         connector = _connector(request.GET.get("platform", ""))
         if connector is None:
             return self.shown(
-                request, "admin/integrations/integration/choose.html", "Connect a platform", platforms=_connectable()
+                request, "admin/integrations/integration/choose.html", _("Connect a platform"), platforms=_connectable()
             )
         if request.method != "POST":
             return self._form(request, connector, IntegrationForms(connector))
@@ -201,7 +203,7 @@ class IntegrationAdmin(PagedAdmin):
         return self.shown(
             request,
             _FORM,
-            row.name if row else f"Connect {connector.name}",
+            row.name if row else _("Connect %(platform)s") % {"platform": connector.name},
             row=row,
             original=row,
             connector=connector,
@@ -274,11 +276,11 @@ class IntegrationAdmin(PagedAdmin):
         """Test what the form would store as a new integration."""
         connector = _connector(request.POST.get("platform", ""))
         if connector is None:
-            return self._answer(request, {"success": False, "message": "Choose a platform first."})
+            return self._answer(request, {"success": False, "message": _("Choose a platform first.")})
         forms = IntegrationForms(connector, request.POST)
         forms.is_valid()
         if not (forms.credentials.is_valid() and forms.config.is_valid()):
-            return self._answer(request, {"success": False, "message": "Correct the marked fields first."}, forms)
+            return self._answer(request, {"success": False, "message": _("Correct the marked fields first.")}, forms)
         given, config = _given(forms.credentials.values()), forms.config.values()
         return self._tried(request, forms, lambda: lifecycle.test_unsaved(connector.key, given, config))
 
@@ -287,7 +289,7 @@ class IntegrationAdmin(PagedAdmin):
             return self._answer(request, deed())
         except lifecycle.Refused as refusal:
             forms.show(refusal.problems)
-            return self._answer(request, {"success": False, "message": "Nothing was asked yet:"}, forms)
+            return self._answer(request, {"success": False, "message": _("Nothing was asked yet:")}, forms)
 
     def _answer(
         self, request: HttpRequest, answer: dict[str, Any], forms: IntegrationForms | None = None
@@ -310,7 +312,7 @@ class IntegrationAdmin(PagedAdmin):
         connector = _connector(row.platform)
         endpoint = endpoint_of(row.pk)
         if connector is None or endpoint is None:
-            return self.back(request, row, said="This integration receives nothing.", level=messages.ERROR)
+            return self.back(request, row, said=_("This integration receives nothing."), level=messages.ERROR)
         problem = ""
         if request.method == "POST":
             try:
@@ -323,13 +325,13 @@ class IntegrationAdmin(PagedAdmin):
                 problem = " ".join(item.detail for item in refusal.problems)
             else:
                 if secret.text is None:
-                    return self.back(request, row, said="The new secret is stored.")
-                title = f"The new secret of {row.name}"
+                    return self.back(request, row, said=_("The new secret is stored."))
+                title = _("The new secret of %(name)s") % {"name": row.name}
                 return self._secret_page(request, row, endpoint_of(row.pk), secret, title=title, is_new=False)
         return self.shown(
             request,
             "admin/integrations/integration/rotate.html",
-            f"A new signing secret for {row.name}",
+            _("A new signing secret for %(name)s") % {"name": row.name},
             row=row,
             original=row,
             connector=connector,
@@ -345,11 +347,13 @@ class IntegrationAdmin(PagedAdmin):
                 (handshakes.confirm if is_confirmed else handshakes.discard)(row)
             except InvalidInput as error:
                 return self.back(request, row, said=error.message, level=messages.ERROR)
-            return self.back(request, row, said="Confirmed." if is_confirmed else "Discarded; waiting for another.")
+            return self.back(
+                request, row, said=_("Confirmed.") if is_confirmed else _("Discarded; waiting for another.")
+            )
         response = self.shown(
             request,
             "admin/integrations/integration/handshake.html",
-            f"The signing secret that came to {row.name}",
+            _("The signing secret that came to %(name)s") % {"name": row.name},
             row=row,
             original=row,
             connector=connector,
@@ -379,7 +383,12 @@ class IntegrationAdmin(PagedAdmin):
         except lifecycle.Refused as refusal:
             return self.back(request, row, said=str(refusal), level=messages.ERROR)
         except IntegrationError as error:
-            return self.back(request, row, said=f"Nothing was registered: {error.message}", level=messages.ERROR)
+            return self.back(
+                request,
+                row,
+                said=_("Nothing was registered: %(reason)s") % {"reason": error.message},
+                level=messages.ERROR,
+            )
         said = (
             f"{_name_of(row.platform)} sends to this integration's address ({len(endpoint.registered_ids)} registered)."
         )
@@ -394,7 +403,7 @@ class IntegrationAdmin(PagedAdmin):
         return self.shown(
             request,
             "admin/integrations/integration/authorize.html",
-            f"Authorize {row.name}",
+            _("Authorize %(name)s") % {"name": row.name},
             row=row,
             original=row,
             platform=_name_of(row.platform),
@@ -416,8 +425,11 @@ class IntegrationAdmin(PagedAdmin):
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
         """Say what goes: Django would list every event and delivery that names the integration, one by one."""
         names = [
-            f"{row.name} ({_name_of(row.platform)}): credentials, webhook address and health go. "
-            "What it did stays in the history; rules that name it will fail."
+            _(
+                "%(name)s (%(platform)s): credentials, webhook address and health go. "
+                "What it did stays in the history; rules that name it will fail."
+            )
+            % {"name": row.name, "platform": _name_of(row.platform)}
             for row in objs
         ]
         denied = set() if self.has_delete_permission(request) else {"integration"}

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminExpandableTextareaWidget,
     UnfoldAdminPasswordWidget,
@@ -31,24 +33,28 @@ class BasicsForm(forms.Form):
     """What every integration has."""
 
     name = forms.CharField(
-        max_length=200, widget=UnfoldAdminTextInputWidget(), help_text="Rules may name the integration by it."
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=gettext_lazy("Rules may name the integration by it."),
     )
     environment = forms.ChoiceField(
         required=False,
         widget=UnfoldAdminSelectWidget(),
-        help_text="Rules of an environment take its own integration first.",
+        help_text=gettext_lazy("Rules of an environment take its own integration first."),
     )
     enabled = forms.BooleanField(
         required=False,
         widget=UnfoldBooleanWidget(),
-        help_text="Switched off, nothing is sent and deliveries are refused.",
+        help_text=gettext_lazy("Switched off, nothing is sent and deliveries are refused."),
     )
 
     reconcile = forms.BooleanField(
         required=False,
-        label="Look for what was missed",
+        label=gettext_lazy("Look for what was missed"),
         widget=UnfoldBooleanWidget(),
-        help_text="Every 15 minutes: what changed there without a webhook of it reaching us. It runs as late.",
+        help_text=gettext_lazy(
+            "Every 15 minutes: what changed there without a webhook of it reaching us. It runs as late."
+        ),
     )
 
     def __init__(
@@ -75,20 +81,22 @@ class WebhookForm(forms.Form):
     """How the platform's requests are recognised."""
 
     scheme = forms.ChoiceField(
-        required=False, widget=UnfoldAdminSelectWidget(), help_text="Nothing else is taken at this address."
+        required=False,
+        widget=UnfoldAdminSelectWidget(),
+        help_text=gettext_lazy("Nothing else is taken at this address."),
     )
     secret = forms.CharField(
         required=False,
         strip=False,
         max_length=1000,
-        label="Signing secret",
+        label=gettext_lazy("Signing secret"),
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
     )
     allowed_ips = forms.CharField(
         required=False,
-        label="Allowed senders",
+        label=gettext_lazy("Allowed senders"),
         widget=UnfoldAdminExpandableTextareaWidget(),
-        help_text="Addresses or networks such as 203.0.113.0/24, one to a line. Empty: all.",
+        help_text=gettext_lazy("Addresses or networks such as 203.0.113.0/24, one to a line. Empty: all."),
     )
 
     def __init__(self, connector: type[BaseIntegration], data: Any = None, *, endpoint: Endpoint | None = None) -> None:
@@ -105,7 +113,11 @@ class WebhookForm(forms.Form):
             del self.fields["scheme"]
         if connector.platform_makes_secret and not connector.webhook_secret_field:
             is_set = endpoint is not None and endpoint.state == "ready"
-            kept = "One is stored. Leave empty to keep it." if is_set else "Until it is given every request is refused."
+            kept = (
+                _("One is stored. Leave empty to keep it.")
+                if is_set
+                else _("Until it is given every request is refused.")
+            )
             self.fields["secret"].help_text = f"{connector.name} makes it; copy it from there. {kept}"
         else:
             del self.fields["secret"]

@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextInputWidget
 
 from integrations import files
@@ -26,13 +28,16 @@ class UploadForm(ScopedModelForm):
     """A new file."""
 
     upload = forms.FileField(
-        label="File", allow_empty_file=True, widget=UnfoldAdminFileFieldWidget(), help_text="At most 25 MiB."
+        label=gettext_lazy("File"),
+        allow_empty_file=True,
+        widget=UnfoldAdminFileFieldWidget(),
+        help_text=gettext_lazy("At most 25 MiB."),
     )
     name = forms.CharField(
         required=False,
         max_length=255,
         widget=UnfoldAdminTextInputWidget(),
-        help_text="What actions name it by; the file's own name when left empty.",
+        help_text=gettext_lazy("What actions name it by; the file's own name when left empty."),
     )
 
     class Meta:
@@ -47,7 +52,9 @@ class UploadForm(ScopedModelForm):
                 raise ValidationError({"upload": files.too_large()})
             cleaned["name"] = (cleaned.get("name") or upload.name or "").strip()
             if StoredFile.objects.filter(name=cleaned["name"]).exists():
-                raise ValidationError({"name": f"There is a file '{cleaned['name']}' already. Names are unique."})
+                raise ValidationError(
+                    {"name": _("There is a file '%(name)s' already. Names are unique.") % {"name": cleaned["name"]}}
+                )
         return cleaned
 
 
@@ -60,11 +67,11 @@ class StoredFileAdmin(PagedAdmin):
     search_fields: ClassVar = ["name"]
     pages: ClassVar = (Page("content", "content_view", Permission.READ, methods=("GET",)),)
 
-    @admin.display(description="size", ordering="size")
+    @admin.display(description=gettext_lazy("size"), ordering="size")
     def shown_size(self, row: StoredFile) -> str:
         return str(filesizeformat(row.size))
 
-    @admin.display(description="content")
+    @admin.display(description=gettext_lazy("content"))
     def download(self, row: StoredFile) -> SafeString:
         return format_html('<a class="so-button" href="{}">Download</a>', self.address("content_view", row.pk))
 

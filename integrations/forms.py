@@ -12,6 +12,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from pydantic import BaseModel
 from unfold.widgets import (
     UnfoldAdminExpandableTextareaWidget,
@@ -25,8 +27,9 @@ from integrations.base import BaseIntegration
 from integrations.credentials import credentials_model, secret_fields
 from integrations.further_fields import FURTHER, HOW, FurtherField
 from integrations.pieces import Kind, NotReadable, Piece, merged, pieces_of, read, text_of
+from supportops.texts import translated
 
-_KEPT = "A value is stored. Leave empty to keep it."
+_KEPT = gettext_lazy("A value is stored. Leave empty to keep it.")
 
 
 class PieceField(forms.CharField):
@@ -41,7 +44,11 @@ class PieceField(forms.CharField):
         self.piece, self.original = piece, original
         self.is_needed = kwargs.pop("is_needed", piece.is_required)
         super().__init__(
-            required=False, strip=False, label=piece.label, help_text=kwargs.pop("help_text", piece.help), **kwargs
+            required=False,
+            strip=False,
+            label=translated(piece.label),
+            help_text=kwargs.pop("help_text", translated(piece.help)),
+            **kwargs,
         )
 
     def prepare_value(self, value: Any) -> Any:
@@ -100,7 +107,7 @@ class _ModelForm(forms.Form):
 
     def further_field(self) -> FurtherField:
         """Return the field for what the model takes without naming it."""
-        return FurtherField(label="Further fields" if self.pieces else "Fields", help_text=HOW)
+        return FurtherField(label=_("Further fields") if self.pieces else _("Fields"), help_text=HOW)
 
     def shows(self, name: str) -> bool:
         """Return whether a value of this name stands somewhere in the form."""
@@ -169,7 +176,9 @@ class CredentialsForm(_ModelForm):
         for piece in self.pieces:
             if piece.name in self.stored and not piece.is_required:
                 self.fields[self._removal(piece)] = BooleanPieceField(
-                    required=False, label=f"Remove the stored {piece.label}", widget=UnfoldBooleanWidget()
+                    required=False,
+                    label=_("Remove the stored %(name)s") % {"name": translated(piece.label)},
+                    widget=UnfoldBooleanWidget(),
                 )
 
     def field_for(self, piece: Piece) -> forms.Field:
@@ -189,7 +198,7 @@ class CredentialsForm(_ModelForm):
     def further_field(self) -> FurtherField:
         stored = sorted(self.stored - {piece.name for piece in self.pieces})
         kept = f" Stored: {', '.join(stored)}. What is not written here is kept." if stored else ""
-        return FurtherField(label="Further fields" if self.pieces else "Fields", help_text=HOW + kept)
+        return FurtherField(label=_("Further fields") if self.pieces else _("Fields"), help_text=f"{HOW}{kept}")
 
     def initial_for(self, piece: Piece) -> Any:
         return piece.default if self.is_new and not self.is_secret(piece) else None
@@ -215,7 +224,7 @@ class TemplatesForm(_ModelForm):
     """Parameters of an action, as texts that may hold expressions."""
 
     def further_field(self) -> FurtherField:
-        return FurtherField(label="Further parameters", help_text=HOW, attributes={"data-takes": "template"})
+        return FurtherField(label=_("Further parameters"), help_text=HOW, attributes={"data-takes": "template"})
 
     def field_for(self, piece: Piece) -> forms.Field:
         attributes = {"data-takes": "template", "spellcheck": "false"}
@@ -235,8 +244,8 @@ class TemplatesForm(_ModelForm):
 
 
 _HOW = {
-    Kind.LINES: "One to a line.",
-    Kind.JSON: "As JSON.",
+    Kind.LINES: gettext_lazy("One to a line."),
+    Kind.JSON: gettext_lazy("As JSON."),
     Kind.BOOLEAN: "true or false.",
 }
 

@@ -9,13 +9,14 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from integrations.pieces import NotReadable, parsed
 
 # No field of a model can be called like this.
 FURTHER = "further-fields"
-HOW = "One to a line: name = value. A value that reads as JSON is taken as JSON."
+HOW = gettext_lazy("One to a line: name = value. A value that reads as JSON is taken as JSON.")
 
 
 class FurtherField(forms.CharField):

@@ -7,6 +7,8 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminTextareaWidget,
@@ -24,19 +26,23 @@ class NotificationForm(ScopedModelForm):
     """Who is told, and of what. The deeds check it; what they refuse is shown."""
 
     told_of = forms.MultipleChoiceField(
-        choices=list(EVENTS.items()), label="Is told when", widget=UnfoldAdminCheckboxSelectMultipleWidget()
+        choices=list(EVENTS.items()),
+        label=gettext_lazy("Is told when"),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
     )
     addresses = forms.CharField(
         required=False,
-        label="E-mail addresses",
+        label=gettext_lazy("E-mail addresses"),
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-        help_text="For the channel email, one to a line.",
+        help_text=gettext_lazy("For the channel email, one to a line."),
     )
     url = forms.CharField(
         required=False,
-        label="Webhook address",
+        label=gettext_lazy("Webhook address"),
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
-        help_text="For the channel webhook: gets requests signed by Standard Webhooks. Never shown again.",
+        help_text=gettext_lazy(
+            "For the channel webhook: gets requests signed by Standard Webhooks. Never shown again."
+        ),
     )
 
     class Meta:
@@ -55,7 +61,7 @@ class NotificationForm(ScopedModelForm):
         needed = "addresses" if channel == Channel.EMAIL else "url"
         is_new = self.instance._state.adding
         if not cleaned.get(needed) and (is_new or needed == "addresses"):
-            self.add_error(needed, "This is required for this channel.")
+            self.add_error(needed, _("This is required for this channel."))
         return cleaned
 
     def given(self) -> dict[str, Any]:
@@ -92,7 +98,9 @@ class NotificationTargetAdmin(ScopedAdmin):
         made, secret = notifications.create_target(channel=form.cleaned_data["channel"], **form.given())
         obj.__dict__.update(made.__dict__)
         if secret:
-            messages.warning(request, f"Its requests are signed with {secret}. This is shown once.")
+            messages.warning(
+                request, _("Its requests are signed with %(secret)s. This is shown once.") % {"secret": secret}
+            )
 
     def delete_model(self, request: HttpRequest, obj: NotificationTarget) -> None:
         notifications.delete_target(obj)

@@ -1,6 +1,6 @@
 """The admin's pages of scripts: an organization's own, and the operator's page of what it may run."""
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.conf import settings
@@ -9,11 +9,16 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from integrations import script_grants, scripts
 from integrations.models import Script, ScriptGrant
 from supportops.tenancy.admin import ScopedAdmin, ScopedModelForm
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class ScriptForm(ScopedModelForm):
@@ -23,13 +28,15 @@ class ScriptForm(ScopedModelForm):
         strip=False,
         max_length=scripts.MOST_CHARACTERS,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 20, "spellcheck": "false", "class": "font-mono"}),
-        help_text="Runs as it stands: what a step has to tell it goes into its arguments or its environment.",
+        help_text=gettext_lazy(
+            "Runs as it stands: what a step has to tell it goes into its arguments or its environment."
+        ),
     )
 
     class Meta:
         model = Script
         fields: ClassVar = ["name", "language", "text"]
-        help_texts: ClassVar = {"name": "Steps run it as ./scripts/NAME."}
+        help_texts: ClassVar = {"name": gettext_lazy("Steps run it as ./scripts/NAME.")}
 
     def clean_text(self) -> str:
         # Browsers send the line breaks of HTTP, which are none to a shell.
@@ -62,7 +69,7 @@ class ScriptAdmin(ScopedAdmin):
                 scripts.delete_script(row)
 
 
-def _lines(label: str, help_text: str) -> forms.CharField:
+def _lines(label: "StrOrPromise", help_text: "StrOrPromise") -> forms.CharField:
     return forms.CharField(
         label=label, required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), help_text=help_text
     )
@@ -71,17 +78,27 @@ def _lines(label: str, help_text: str) -> forms.CharField:
 class ScriptGrantForm(ScopedModelForm):
     """What the scripts of the organization in scope may see."""
 
-    hosts_lines = _lines("Hosts", "One to a line: secrets for these hosts may be given to scripts with the network.")
-    dirs_lines = _lines("Folders", "One to a line, on the workers' machines: readable under the same path.")
-    files_lines = _lines("Secret files", "One to a line: ssh keys, a kubeconfig, an inventory.")
-    interpreters_lines = _lines("Interpreters", "")
+    hosts_lines = _lines(
+        gettext_lazy("Hosts"),
+        gettext_lazy("One to a line: secrets for these hosts may be given to scripts with the network."),
+    )
+    dirs_lines = _lines(
+        gettext_lazy("Folders"),
+        gettext_lazy("One to a line, on the workers' machines: readable under the same path."),
+    )
+    files_lines = _lines(
+        gettext_lazy("Secret files"), gettext_lazy("One to a line: ssh keys, a kubeconfig, an inventory.")
+    )
+    interpreters_lines = _lines(gettext_lazy("Interpreters"), "")
 
     class Meta:
         model = ScriptGrant
         fields: ClassVar = ["has_network"]
-        labels: ClassVar = {"has_network": "Network"}
+        labels: ClassVar = {"has_network": gettext_lazy("Network")}
         help_texts: ClassVar = {
-            "has_network": "All of it, as this machine has it, its private addresses too. It is on or off."
+            "has_network": gettext_lazy(
+                "All of it, as this machine has it, its private addresses too. It is on or off."
+            )
         }
 
     _LISTS: ClassVar = {
@@ -94,14 +111,16 @@ class ScriptGrantForm(ScopedModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         known = ", ".join(settings.SCRIPT_INTERPRETERS)
-        self.fields["interpreters_lines"].help_text = f"One to a line, of {known}. Empty: all of them."
+        self.fields["interpreters_lines"].help_text = _("One to a line, of %(known)s. Empty: all of them.") % {
+            "known": known
+        }
         for field, name in self._LISTS.items():
             self.initial[field] = "\n".join(getattr(self.instance, name))
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if self.instance._state.adding and ScriptGrant.objects.exists():
-            raise ValidationError("This organization has a grant already: change that one.")
+            raise ValidationError(_("This organization has a grant already: change that one."))
         wish = ScriptGrant(has_network=bool(cleaned.get("has_network")), **self.lists())
         try:
             script_grants.check_grant(wish)

@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 from pydantic import BaseModel
 
 from integrations import trying, type_lifecycle
@@ -69,7 +70,7 @@ class IntegrationTypeAdmin(PagedAdmin):
         return self.shown(
             request,
             f"{_FOLDER}/form.html",
-            row.name if row else "Describe an integration type",
+            row.name if row else _("Describe an integration type"),
             row=row,
             original=row,
             may_save=may_save,
@@ -95,7 +96,7 @@ class IntegrationTypeAdmin(PagedAdmin):
         problems: list[str] = []
         if data is not None and "_remove" in data and present is not None:
             type_lifecycle.change(row, {"actions": actions[:place] + actions[place + 1 :]})
-            return self.back(request, row, said=f"The action {name} is removed.")
+            return self.back(request, row, said=_("The action %(name)s is removed.") % {"name": name})
         if data is not None and all([form.is_valid(), parameters.is_valid()]):
             given = {**form.values(), "parameters": parameters_of(parameters)}
             try:
@@ -103,8 +104,8 @@ class IntegrationTypeAdmin(PagedAdmin):
             except Refused as refusal:
                 problems = show(refusal.problems, form, at=f"actions.{place}")
             else:
-                return self.back(request, row, said=f"The action {given['name']} is saved.")
-        title = f"{row.name}: {name}" if present else f"A new action of {row.name}"
+                return self.back(request, row, said=_("The action %(name)s is saved.") % {"name": given["name"]})
+        title = f"{row.name}: {name}" if present else _("A new action of %(name)s") % {"name": row.name}
         return self.shown(
             request,
             f"{_FOLDER}/action.html",
@@ -122,7 +123,12 @@ class IntegrationTypeAdmin(PagedAdmin):
         """Make a test call with an integration's credentials and show what went to and fro."""
         connector = connector_of_type(TypeDocument.model_validate(row.document))
         if connector is None:
-            return self.back(request, row, said=f"The module '{row.module}' is not installed.", level=messages.ERROR)
+            return self.back(
+                request,
+                row,
+                said=_("The module '%(module)s' is not installed.") % {"module": row.module},
+                level=messages.ERROR,
+            )
         known = {spec.name: spec for spec in connector.all_actions()}
         chosen = request.GET.get("action", trying.TEST)
         spec = known.get(chosen, known[trying.TEST])
@@ -142,7 +148,7 @@ class IntegrationTypeAdmin(PagedAdmin):
         response = self.shown(
             request,
             f"{_FOLDER}/try.html",
-            f"Try {row.name}",
+            _("Try %(name)s") % {"name": row.name},
             row=row,
             original=row,
             actions=list(known.values()),

@@ -1,11 +1,12 @@
 """The forms of integration types: what people type, as the document of integrations/type_documents.py, and back."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.formsets import BaseFormSet
+from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminExpandableTextareaWidget,
     UnfoldAdminSelectWidget,
@@ -16,6 +17,9 @@ from unfold.widgets import (
 from integrations import registry
 from integrations.further_fields import HOW, FurtherField
 from integrations.lifecycle import Problem
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 _KINDS = [(kind, kind) for kind in ("text", "password", "number", "boolean", "url", "select")]
 _METHODS = [(method, method) for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")]
@@ -35,12 +39,14 @@ _EFFECTS = [
 ]
 
 
-def _text(label: str = "", help_text: str = "", **more: Any) -> forms.CharField:
+def _text(label: "StrOrPromise" = "", help_text: "StrOrPromise" = "", **more: Any) -> forms.CharField:
     widget = UnfoldAdminTextInputWidget(attrs={"spellcheck": "false", "autocomplete": "off"})
     return forms.CharField(required=False, label=label or None, help_text=help_text, widget=widget, **more)
 
 
-def _choice(choices: Sequence[tuple[str, str]], label: str = "", help_text: str = "") -> forms.ChoiceField:
+def _choice(
+    choices: Sequence[tuple[str, str]], label: "StrOrPromise" = "", help_text: "StrOrPromise" = ""
+) -> forms.ChoiceField:
     return forms.ChoiceField(
         required=False, choices=choices, label=label or None, help_text=help_text, widget=UnfoldAdminSelectWidget()
     )
@@ -49,20 +55,23 @@ def _choice(choices: Sequence[tuple[str, str]], label: str = "", help_text: str 
 class TypeForm(forms.Form):
     """A type but for its parameters, sign-in and actions."""
 
-    name = _text(help_text="As people call it.")
-    key = _text(help_text="How rules name it; made from the name when left empty, and never changed.")
+    name = _text(help_text=gettext_lazy("As people call it."))
+    key = _text(help_text=gettext_lazy("How rules name it; made from the name when left empty, and never changed."))
     description = forms.CharField(required=False, widget=UnfoldAdminExpandableTextareaWidget(attrs={"rows": 2}))
-    module = _choice([], help_text="A plain module that does its work; without one, HTTP actions do.")
+    module = _choice([], help_text=gettext_lazy("A plain module that does its work; without one, HTTP actions do."))
     base_url = _text(
-        "Base URL", "Such as https://api.example.com/v1. A parameter may stand in it: https://{account}.example.com"
+        gettext_lazy("Base URL"),
+        gettext_lazy("Such as https://api.example.com/v1. A parameter may stand in it: https://{account}.example.com"),
     )
-    test_method = _choice([("", "no test"), *_METHODS], "Connection test", "A harmless request.")
-    test_path = _text("Path of the test", "Under the base URL, such as /me.")
+    test_method = _choice(
+        [("", "no test"), *_METHODS], gettext_lazy("Connection test"), gettext_lazy("A harmless request.")
+    )
+    test_path = _text(gettext_lazy("Path of the test"), gettext_lazy("Under the base URL, such as /me."))
     forget_credentials = forms.BooleanField(
         required=False,
-        label="Forget the stored credentials where they would go elsewhere",
+        label=gettext_lazy("Forget the stored credentials where they would go elsewhere"),
         widget=UnfoldBooleanWidget(),
-        help_text="Its integrations then wait for new ones.",
+        help_text=gettext_lazy("Its integrations then wait for new ones."),
     )
 
     def __init__(self, data: Any = None, *, document: Mapping[str, Any] | None = None) -> None:
@@ -99,15 +108,20 @@ class TypeForm(forms.Form):
 class SignInForm(forms.Form):
     """How requests are signed in. Only what the kind asks for counts."""
 
-    kind = _choice(_SIGN_INS, "Signed in by")
-    name = _text("Name", "Of the header, or of the query's field.")
-    value = _text("Value", "Such as {token}; for a header or query what stands there, for a bearer token the token.")
-    username = _text("User name", "{username} unless given.")
-    password = _text("Password", "{password} unless given: a parameter, never the password itself.")
-    token_url = _text("Token URL", "Where OAuth gives tokens.")
-    client_id = _text("Client id", "{client_id} unless given.")
-    client_secret = _text("Client secret", "{client_secret} unless given.")
-    scope = _text("Scope")
+    kind = _choice(_SIGN_INS, gettext_lazy("Signed in by"))
+    name = _text(gettext_lazy("Name"), gettext_lazy("Of the header, or of the query's field."))
+    value = _text(
+        gettext_lazy("Value"),
+        gettext_lazy("Such as {token}; for a header or query what stands there, for a bearer token the token."),
+    )
+    username = _text(gettext_lazy("User name"), gettext_lazy("{username} unless given."))
+    password = _text(
+        gettext_lazy("Password"), gettext_lazy("{password} unless given: a parameter, never the password itself.")
+    )
+    token_url = _text(gettext_lazy("Token URL"), gettext_lazy("Where OAuth gives tokens."))
+    client_id = _text(gettext_lazy("Client id"), gettext_lazy("{client_id} unless given."))
+    client_secret = _text(gettext_lazy("Client secret"), gettext_lazy("{client_secret} unless given."))
+    scope = _text(gettext_lazy("Scope"))
 
     _USED: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "header": ("name", "value"),
@@ -135,7 +149,7 @@ class ParameterForm(forms.Form):
     type = _choice(_KINDS)
     description = _text()
     default = _text()
-    choices = _text(help_text="For a select: a, b, c")
+    choices = _text(help_text=gettext_lazy("For a select: a, b, c"))
     required = forms.BooleanField(required=False, initial=True, widget=UnfoldBooleanWidget())
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -202,19 +216,26 @@ def _shown(value: Any) -> str:
 class ActionForm(forms.Form):
     """An HTTP action but for its parameters. Values of parameters are written as {name}."""
 
-    name = _text(help_text="Lower case, such as create_customer.")
+    name = _text(help_text=gettext_lazy("Lower case, such as create_customer."))
     label = _text()
     description = forms.CharField(required=False, widget=UnfoldAdminExpandableTextareaWidget(attrs={"rows": 2}))
     method = _choice(_METHODS)
-    path = _text(help_text="Under the base URL, such as /customers/{customer}/notes.")
-    params = FurtherField(label="Query", help_text=HOW)
-    headers = FurtherField(label="Headers", help_text=HOW)
-    body = FurtherField(label="Body", help_text=f"{HOW} A whole {{name}} keeps the value's type.")
-    body_format = _choice([("json", "JSON"), ("form", "form")], "Body is sent as")
-    expected_status = _text("Expected status", "Such as 200, 201. Empty: every 2xx is a success.")
-    keep = FurtherField(label="Keep of the answer", help_text="One to a line: name = dotted.path.0. Empty: all of it.")
-    effect = _choice(_EFFECTS, help_text="Decides whether a call that was cut off is repeated.")
-    idempotency_header = _text("Idempotency header", "One that takes a key of ours, where the platform has one.")
+    path = _text(help_text=gettext_lazy("Under the base URL, such as /customers/{customer}/notes."))
+    params = FurtherField(label=gettext_lazy("Query"), help_text=HOW)
+    headers = FurtherField(label=gettext_lazy("Headers"), help_text=HOW)
+    body = FurtherField(label=gettext_lazy("Body"), help_text=f"{HOW} A whole {{name}} keeps the value's type.")
+    body_format = _choice([("json", "JSON"), ("form", "form")], gettext_lazy("Body is sent as"))
+    expected_status = _text(
+        gettext_lazy("Expected status"), gettext_lazy("Such as 200, 201. Empty: every 2xx is a success.")
+    )
+    keep = FurtherField(
+        label=gettext_lazy("Keep of the answer"),
+        help_text=gettext_lazy("One to a line: name = dotted.path.0. Empty: all of it."),
+    )
+    effect = _choice(_EFFECTS, help_text=gettext_lazy("Decides whether a call that was cut off is repeated."))
+    idempotency_header = _text(
+        gettext_lazy("Idempotency header"), gettext_lazy("One that takes a key of ours, where the platform has one.")
+    )
 
     _TEXTS: ClassVar = ("name", "label", "description", "path", "idempotency_header")
 

@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from rules import recipients
@@ -20,22 +22,26 @@ class RecipientListForm(ScopedModelForm):
     """A list, a person to a line."""
 
     stage = forms.ChoiceField(
-        label="Environment",
+        label=gettext_lazy("Environment"),
         required=False,
         widget=UnfoldAdminSelectWidget(),
-        help_text="The one of a run's environment comes before the one for all.",
+        help_text=gettext_lazy("The one of a run's environment comes before the one for all."),
     )
     lines = forms.CharField(
-        label="People",
+        label=gettext_lazy("People"),
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 8}),
-        help_text="One to a line: name; e-mail; user (for direct messages); phone. What is not known stays empty.",
+        help_text=gettext_lazy(
+            "One to a line: name; e-mail; user (for direct messages); phone. What is not known stays empty."
+        ),
     )
 
     class Meta:
         model = RecipientList
         fields: ClassVar = ["name"]
-        help_texts: ClassVar = {"name": "Rules read its addresses as recipients.NAME.emails, .users and .phones."}
+        help_texts: ClassVar = {
+            "name": gettext_lazy("Rules read its addresses as recipients.NAME.emails, .users and .phones.")
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,7 +59,7 @@ class RecipientListForm(ScopedModelForm):
         known = self.cleaned_data
         rows = [[part.strip() for part in line.split(";")] for line in known["lines"].splitlines() if line.strip()]
         if any(len(row) > len(recipients.FIELDS) for row in rows):
-            raise ValidationError("A line has at most four parts: name; e-mail; user; phone.")
+            raise ValidationError(_("A line has at most four parts: name; e-mail; user; phone."))
         people = [dict(zip(recipients.FIELDS, row, strict=False)) for row in rows]
         return {"name": known["name"], "environment": known["stage"] or None, "people": people}
 

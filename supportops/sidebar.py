@@ -57,54 +57,54 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     if not request.user.is_authenticated:
         return []
     groups = [
-        _group("", [("Overview", "dashboard", "admin:index")]),
+        _group("", [(_("Overview"), "dashboard", "admin:index")]),
     ]
     if may(request, Permission.READ):
         groups.append(
             _group(
-                "Automation",
+                _("Automation"),
                 [
-                    ("Rules", "rule", "admin:rules_rule_changelist"),
-                    ("Integrations", "hub", "admin:integrations_integration_changelist"),
+                    (_("Rules"), "rule", "admin:rules_rule_changelist"),
+                    (_("Integrations"), "hub", "admin:integrations_integration_changelist"),
                 ],
             )
         )
         history = [
-            ("Find a ticket", "manage_search", "admin:webhooks_delivery_story_view"),
-            ("Runs", "play_circle", "admin:rules_run_changelist"),
-            ("Deliveries", "move_to_inbox", "admin:webhooks_delivery_changelist"),
-            ("Dead letters", "report", "admin:webhooks_delivery_dead_letters_view"),
-            ("Long work", "hourglass_top", "admin:jobs_job_changelist"),
-            ("Audit log", "fact_check", "admin:audit_auditentry_changelist"),
+            (_("Find a ticket"), "manage_search", "admin:webhooks_delivery_story_view"),
+            (_("Runs"), "play_circle", "admin:rules_run_changelist"),
+            (_("Deliveries"), "move_to_inbox", "admin:webhooks_delivery_changelist"),
+            (_("Dead letters"), "report", "admin:webhooks_delivery_dead_letters_view"),
+            (_("Long work"), "hourglass_top", "admin:jobs_job_changelist"),
+            (_("Audit log"), "fact_check", "admin:audit_auditentry_changelist"),
         ]
         place = place_of(request)
         if place is not None and place.organization.works_in_sandbox:
-            history.insert(0, ("Sandbox", "experiment", "admin:integrations_sandboxarrival_changelist"))
-        groups.append(_group("History", history))
+            history.insert(0, (_("Sandbox"), "experiment", "admin:integrations_sandboxarrival_changelist"))
+        groups.append(_group(_("History"), history))
         own = [
-            ("Integration types", "extension", "admin:integrations_integrationtype_changelist"),
-            ("Environments", "layers", "admin:tenancy_environment_changelist"),
-            ("Recipients", "contact_mail", "admin:rules_recipientlist_changelist"),
-            ("Lookup tables", "table", "admin:rules_lookuptable_changelist"),
-            ("Calendars", "calendar_month", "admin:rules_calendar_changelist"),
-            ("Variables", "data_object", "admin:rules_variable_changelist"),
-            ("Files", "attach_file", "admin:integrations_storedfile_changelist"),
-            ("Scripts", "terminal", "admin:integrations_script_changelist"),
-            ("Notifications", "notifications", "admin:integrations_notificationtarget_changelist"),
+            (_("Integration types"), "extension", "admin:integrations_integrationtype_changelist"),
+            (_("Environments"), "layers", "admin:tenancy_environment_changelist"),
+            (_("Recipients"), "contact_mail", "admin:rules_recipientlist_changelist"),
+            (_("Lookup tables"), "table", "admin:rules_lookuptable_changelist"),
+            (_("Calendars"), "calendar_month", "admin:rules_calendar_changelist"),
+            (_("Variables"), "data_object", "admin:rules_variable_changelist"),
+            (_("Files"), "attach_file", "admin:integrations_storedfile_changelist"),
+            (_("Scripts"), "terminal", "admin:integrations_script_changelist"),
+            (_("Notifications"), "notifications", "admin:integrations_notificationtarget_changelist"),
         ]
         if may(request, Permission.ADMIN):
             own += [
-                ("Members", "group", "admin:tenancy_membership_changelist"),
-                ("API tokens", "key", "admin:people_apitoken_changelist"),
+                (_("Members"), "group", "admin:tenancy_membership_changelist"),
+                (_("API tokens"), "key", "admin:people_apitoken_changelist"),
             ]
-        groups.append(_group("Organization", own))
+        groups.append(_group(_("Organization"), own))
     if getattr(request.user, "is_superuser", False):
         installation = [
-            ("Organizations", "domain", "admin:tenancy_organization_changelist"),
-            ("People", "badge", "admin:people_user_changelist"),
-            ("Script grant", "policy", "admin:integrations_scriptgrant_changelist"),
+            (_("Organizations"), "domain", "admin:tenancy_organization_changelist"),
+            (_("People"), "badge", "admin:people_user_changelist"),
+            (_("Script grant"), "policy", "admin:integrations_scriptgrant_changelist"),
         ]
-        groups.append(_group("Installation", installation))
+        groups.append(_group(_("Installation"), installation))
     _mark_present(request.path, [item for group in groups for item in group["items"]])
     return groups
 

@@ -13,6 +13,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -37,7 +39,7 @@ class ApiTokenAdmin(ScopedAdmin):
     list_display: ClassVar = ["name", "prefix", "shown_scopes", "expires_at", "last_used_at", "created_by"]
     search_fields: ClassVar = ["name", "prefix"]
 
-    @admin.display(description="scopes")
+    @admin.display(description=gettext_lazy("scopes"))
     def shown_scopes(self, token: ApiToken) -> str:
         return ", ".join(token.scopes)
 
@@ -70,7 +72,7 @@ class ApiTokenAdmin(ScopedAdmin):
         # Shown in this very answer: a redirect would have to keep the text somewhere in between.
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Token {obj.name}",
+            "title": _("Token %(name)s") % {"name": obj.name},
             "token": request._new_token,  # type: ignore[attr-defined]
             "opts": self.opts,
         }
@@ -180,8 +182,8 @@ class PersonAdmin(UserAdmin, _OperatorAdmin):  # type: ignore[misc, type-arg]
     readonly_fields = ["last_login", "created_at"]
     fieldsets = [
         (None, {"fields": ["email", "name", "password"]}),
-        ("May", {"fields": ["is_active", "is_staff", "is_superuser"]}),
-        ("Times", {"fields": ["last_login", "created_at"]}),
+        (gettext_lazy("May"), {"fields": ["is_active", "is_staff", "is_superuser"]}),
+        (gettext_lazy("Times"), {"fields": ["last_login", "created_at"]}),
     ]
     add_fieldsets = [(None, {"fields": ["email", "name", "password1", "password2"]})]
 
