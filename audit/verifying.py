@@ -4,9 +4,10 @@ Streams in batches: its memory does not grow with the log. Changes nothing and l
 sealed and trimmed meanwhile.
 """
 
+import time
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -77,7 +78,12 @@ class _Walk:
 
     def to(self, end: Head) -> None:
         """Walk to `end`. Raises Broken."""
-        reached = self._checkpoints()
+        reached = self.on(self.checkpoints(), end)
+        if reached.hash != end.hash and reached.position == end.position:
+            raise Broken(end.position, "the last hash is not the one that the head of the chain says")
+
+    def on(self, reached: Head, end: Head) -> Head:
+        """Walk from `reached` to the position of `end` and return where that is. Raises Broken."""
         while reached.position < end.position:
             seals = list(
                 AuditSeal.objects.filter(position__gt=reached.position, position__lte=end.position)
@@ -91,15 +97,14 @@ class _Walk:
                 self.entries += len(seals)
             except Broken as broken:
                 # Retention may have removed what was being read: then a checkpoint stands for it now.
-                trimmed = self._checkpoints()
+                trimmed = self.checkpoints()
                 if trimmed.position < broken.position:
                     self.entries += broken.position - reached.position - 1
                     raise
                 reached = trimmed
-        if reached.hash != end.hash and reached.position == end.position:
-            raise Broken(end.position, "the last hash is not the one that the head of the chain says")
+        return reached
 
-    def _checkpoints(self) -> Head:
+    def checkpoints(self) -> Head:
         """Return the end of what was trimmed. Raises Broken where checkpoints do not join."""
         reached = Head()
         rows = AuditCheckpoint.objects.order_by("last_position").values_list(
@@ -156,3 +161,41 @@ def _check_for_strays(end: Head) -> None:
         raise Broken(
             end.position + 1, "an entry neither stands in the chain nor waits for its place: it was inserted", stray.id
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How far a walk in parts has come, from the last checkpoint to `end`; `broken` is where it ended early."""
+
+    reached: Head
+    end: Head
+    entries: int = 0
+    is_done: bool = False
+    broken: Broken | None = None
+
+
+def verify_part(before: Part | None, seconds: float) -> Part:
+    """Walk on for about so many seconds along the chain of the organization in scope; None begins at its beginning.
+
+    For pages, whose requests are short: each takes up what the one before returned.
+    """
+    until = time.monotonic() + seconds
+    walk = _Walk()
+    part = before
+    try:
+        if part is None:
+            part = Part(walk.checkpoints(), head())
+        reached, entries = part.reached, part.entries
+        while reached.position < part.end.position and time.monotonic() < until:
+            step = Head(min(reached.position + BATCH, part.end.position), part.end.hash)
+            reached = walk.on(reached, step)
+            entries = part.entries + walk.entries
+        if reached.position < part.end.position:
+            return replace(part, reached=reached, entries=entries)
+        if reached.hash != part.end.hash:
+            raise Broken(part.end.position, "the last hash is not the one that the head of the chain says")
+        _check_for_strays(part.end)
+        return replace(part, reached=reached, entries=entries, is_done=True)
+    except Broken as broken:
+        held = part or Part(Head(), head())
+        return replace(held, entries=held.entries + walk.entries, is_done=True, broken=broken)

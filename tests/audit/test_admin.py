@@ -1,10 +1,15 @@
 """The admin shows an organization its audit log, and lets nobody touch it."""
 
+import html
+import json
+import re
+
 import pytest
 from django.db import transaction
 
+from audit import reading, verifying
 from audit.context import Actor
-from audit.models import AuditEntry
+from audit.models import AuditEntry, AuditSeal
 from audit.recording import Person, record
 from audit.sealing import head, seal_all
 from supportops.tenancy.roles import Role
@@ -77,6 +82,54 @@ def test_an_entry_is_shown_whole_and_escaped(ada, client):
     assert "<script>alert(1)" not in text
     with working_for(ada):
         assert head().hash in text
+
+
+def test_a_change_is_told_as_before_and_after(ada, client):
+    with working_for(ada), transaction.atomic():
+        record("rule.changed", ("rule", "r"), changes={"name": ["Old", "New"], "enabled": True})
+    (entry,) = entries_of(ada)
+    text = client.get(f"{LIST}{entry.pk}/change/").content.decode()
+    assert '<span class="so-before">Old</span>' in text and '<span class="so-after">New</span>' in text
+    assert "not sealed yet" in text
+
+
+def test_the_log_is_exported_as_it_streams(ada, client):
+    chain_of(ada, 3)
+    answer = client.post(f"{LIST}export/", format="multipart")
+    lines = [json.loads(line) for line in b"".join(answer.streaming_content).splitlines()]
+    assert [line["resource_id"] for line in lines[:3]] == ["1", "2", "3"] and lines[3]["action"] == "audit.exported"
+    assert answer["X-Audit-Head"].startswith("4:") and "audit-ada-" in answer["Content-Disposition"]
+
+
+def test_the_log_is_verified_in_stretches(ada, client, monkeypatch):
+    chain_of(ada, 30)
+    monkeypatch.setattr(verifying, "BATCH", 10)
+    monkeypatch.setattr("audit.admin._SECONDS_A_REQUEST", 0)
+    text, asked = client.get(f"{LIST}verify/").content.decode(), 1
+    assert "position 0 of 30" in text
+    monkeypatch.setattr("audit.admin._SECONDS_A_REQUEST", 0.001)
+    while found := re.search(r'data-poll="([^"]+)"', text):
+        text, asked = client.get(html.unescape(found[1])).content.decode(), asked + 1
+        assert asked < 50
+    assert "The log is as it was written." in text and "30 entries were checked" in text
+
+
+def test_a_log_that_was_changed_is_found_out(ada, client):
+    chain_of(ada, 5)
+    with working_for(ada):
+        AuditSeal.objects.filter(position=3).update(hash="f" * 64)
+    text = client.get(f"{LIST}verify/").content.decode()
+    assert "does not hold at position 3" in text
+
+
+def test_a_forged_or_foreign_stretch_begins_anew(world, ada, client):
+    chain_of(ada, 2)
+    chain_of(world.bo.organization, 3)
+    with working_for(world.bo.organization):
+        foreign = reading.token_of(verifying.Part(head(), head()))
+    for at in ("x", foreign, "a:b:c"):
+        text = client.get(f"{LIST}verify/?at={at}").content.decode()
+        assert "2 entries were checked" in text, at
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -15,7 +15,7 @@ MOST_CHARACTERS = 20_000
 
 # What a state means for whoever looks: the colour goes by it, the word stands beside it.
 _TONES = {
-    "good": ("succeeded", "healthy", "ready", "processed", "matched", "enabled", "closed", "done"),
+    "good": ("succeeded", "healthy", "ready", "processed", "matched", "enabled", "closed", "done", "sealed"),
     "bad": ("failed", "unhealthy", "rejected", "open", "dead letter"),
     "warn": (
         "uncertain",
