@@ -435,6 +435,7 @@ class PlatformClient:
     def _logged(self, request: httpx.Request, response: Response) -> None:
         if not settings.INTEGRATION_DEBUG:
             return
+        answer = "(an answer with secrets)" if self._call.hides_answers else self.mask(response.text)
         log.info(
             "%s %s -> %s in %.0f ms\n> %s\n< %s",
             request.method,
@@ -442,7 +443,7 @@ class PlatformClient:
             response.status_code,
             response.elapsed * 1000,
             shortened(self.mask(request.content.decode("utf-8", errors="replace")), _MOST_LOGGED),
-            shortened(self.mask(response.text), _MOST_LOGGED),
+            shortened(answer, _MOST_LOGGED),
         )
 
 
@@ -479,7 +480,10 @@ def client_for(
         platform=connector.name,
         bases=base_urls(connector, credentials, replacement),
         call=call,
-        secrets=[*secret_values(connector, dict(credentials)), *(call.secrets if call else ())],
+        secrets=[
+            *secret_values(connector, dict(credentials)),
+            *((*call.secrets, *call.masked) if call else ()),
+        ],
         has_credentials=any(value not in (None, "") for value in credentials.values()) or bool(call and call.secrets),
         allowances=frozenset({allowance_of_url(replacement)}) if replacement else frozenset(),
         classify=classify,

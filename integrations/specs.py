@@ -382,6 +382,10 @@ class Call:
     files: Mapping[str, File] = field(default_factory=dict)
     # Secrets that stand in the parameters: kept out of errors and logs, and never redirected.
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    # Secrets of earlier calls, which somebody may repeat: kept out of errors and logs as well.
+    masked: tuple[str, ...] = field(default=(), repr=False)
+    # The answer holds secrets that nobody knows yet: it is not logged.
+    hides_answers: bool = False
     # What the operator grants the organization's scripts; None: this call runs none.
     scripts: Granted | None = None
     # None: tokens are fetched for this call alone (credentials that are not stored).

@@ -17,6 +17,9 @@ def check_pace(at: str, step: StepDocument, roots: Roots, mode: str) -> tuple[li
     [name] = given
     if step.kind != "action":
         return [Problem(f"{at}.{name}", "not_for_kind", f"`{name}` belongs to a step with an `action`.")], []
+    if name == "digest" and step.for_each is not None:
+        detail = "`digest` gathers events, and `for_each` goes through a list: a step has one of them."
+        return [Problem(f"{at}.digest", "ambiguous", detail)], []
     parse = parse_throttle if name == "throttle" else parse_digest
     try:
         parse(getattr(step, name)).condition(roots)

@@ -29,7 +29,7 @@ def check_variables(
     if condition is not None:
         names = _names(compile_condition(condition).expression.node.paths())
         warnings += [_unknown(f"{at}.condition", name) for name in names if name not in by_name]
-    url = _literal_url(parameters)
+    url = literal_url(parameters)
     for path, text in _texts(parameters, ()):
         where = ".".join((at, "parameters", *map(str, path)))
         for name in _names(compile_template(text).paths_used()):
@@ -59,7 +59,7 @@ def _unknown(where: str, name: str) -> Problem:
     return Problem(where, "unknown_variable", detail)
 
 
-def _literal_url(parameters: Mapping[str, Any]) -> str | None:
+def literal_url(parameters: Mapping[str, Any]) -> str | None:
     """Return the address of a request as far as its author wrote it out; None where an expression may be its host."""
     url = parameters.get("url")
     if not isinstance(url, str):

@@ -22,6 +22,7 @@ from rules.calendar_uses import calendars_named
 from rules.catalogue import Catalogue
 from rules.check_items import check_for_each
 from rules.check_pace import check_pace
+from rules.check_sensitive import check_sensitive, check_use
 from rules.check_variables import check_variables
 from rules.conditions import ConditionErrors, Node, compile_conditions, doubts
 from rules.cron import SCHEDULE, next_time
@@ -277,6 +278,7 @@ class _Checker:
         if compiles == len(self.problems):
             self._tables(at, paths_in(step.given, step.condition_text))
         if step.kind != "action":
+            self._sensitive(at, step, None)
             self._resting(at, step)
             return
         if step.inputs is not None:
@@ -290,6 +292,7 @@ class _Checker:
             self._unknown_action(at, step, error)
             return
         if compiles == len(self.problems):
+            self._sensitive(at, step, spec)
             self._variables(at, step, spec)
         if not connector.is_generic:
             self._step_integration(at, step, connector)
@@ -300,6 +303,10 @@ class _Checker:
             if spec.runs_script:
                 self._script(at, step, spec)
         self._parameters(at, step, spec)
+
+    def _sensitive(self, at: str, step: StepDocument, spec: ActionSpec | None) -> None:
+        self.problems += check_sensitive(at, step, spec)
+        self.problems += check_use(at, step, spec, self.document)
 
     def _pace(self, at: str, step: StepDocument, roots: Roots) -> None:
         problems, warnings = check_pace(at, step, roots, self.document.concurrency.mode)

@@ -22,6 +22,7 @@ from integrations.specs import EventSpec
 from rules import recipients, variables
 from rules.calendars import Calendars
 from rules.cel.roots import OF_ITEM
+from rules.check_sensitive import sensitive_steps
 from rules.checking import schema_of, subject_of
 from rules.conditions import compile_conditions
 from rules.document import RuleDocument, StepDocument, step_of_item
@@ -34,6 +35,7 @@ from rules.nodes import Node, paths_named
 from rules.pacing import Digest, Throttle, parse_digest, parse_throttle
 from rules.rendering import items_by_author, roots_in
 from rules.retry import RetryPolicy
+from rules.sensitive import Sensitive, name_of, named_by
 from supportops.tenancy.scope import current_organization_id
 
 
@@ -82,6 +84,9 @@ class CompiledStep:
     variables: frozenset[str] | None = None
     # Those that its parameters name, which are sent somewhere.
     sent_variables: frozenset[str] = frozenset()
+    # What is secret in its output, and which secrets of other steps' outputs it names: (step, way).
+    sensitive: Sensitive | None = None
+    opens: frozenset[tuple[str, str]] = frozenset()
     throttle: Throttle | None = None
     digest: Digest | None = None
     # What tells events apart for either of them.
@@ -113,6 +118,11 @@ class CompiledRule:
     def tables(self) -> frozenset[str]:
         """Return the lookup tables that it names anywhere."""
         return self.condition_tables.union(*(step.tables for step in self.steps))
+
+    @cached_property
+    def has_sensitive(self) -> bool:
+        """Whether some step's output has secrets in it."""
+        return any(step.sensitive is not None for step in self.steps)
 
     @cached_property
     def _by_name(self) -> dict[str, CompiledStep]:
@@ -218,9 +228,12 @@ def graph_of_version(version_id: uuid.UUID, names: Iterable[str]) -> Graph:
 def compile_rule(rule_id: uuid.UUID, version_id: uuid.UUID, typed: dict[str, Any]) -> CompiledRule:
     """Return a document made ready. It must have passed rules.document.check."""
     document = RuleDocument.model_validate(typed)
+    sensitive = sensitive_steps(document)
     steps = tuple(
         CompiledStep(
             **_paced(step),
+            sensitive=sensitive.get(name),
+            opens=named_by(paths_in(step.given, step.condition_text), sensitive) if sensitive else frozenset(),
             name=name,
             platform=step.platform or "",
             action=step.action or step.kind,
@@ -238,7 +251,7 @@ def compile_rule(rule_id: uuid.UUID, version_id: uuid.UUID, typed: dict[str, Any
             tables=below("vars", paths_in([step.given, step.items], step.condition_text)),
             kind=step.kind,
             variables=variables.named_in([step.given, step.items], step.condition_text),
-            sent_variables=variables.named_in(step.given) or frozenset(),
+            sent_variables=_sent(step, sensitive),
             each=_each(step),
         )
         for name, step in document.named_steps()
@@ -254,6 +267,12 @@ def compile_rule(rule_id: uuid.UUID, version_id: uuid.UUID, typed: dict[str, Any
         concurrency_key=compile_condition(document.concurrency.key) if document.concurrency.key else None,
         condition_tables=below("vars", paths_named(node)),
     )
+
+
+def _sent(step: StepDocument, sensitive: Mapping[str, Sensitive]) -> frozenset[str]:
+    """Return the names of the secrets, and other variables, that the parameters of a step hold."""
+    of_steps = named_by(paths_in(step.given), sensitive) if sensitive else ()
+    return (variables.named_in(step.given) or frozenset()) | {name_of(name, way) for name, way in of_steps}
 
 
 def _paced(step: StepDocument) -> dict[str, Any]:

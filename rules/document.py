@@ -131,6 +131,30 @@ class ForEach(_Part):
     in_flight: int = Field(5, ge=1, le=50)
 
 
+MOST_SENSITIVE = 20
+
+
+class SensitiveOutput(_Part):
+    """What is secret in the output of a step, such as a token that it fetches."""
+
+    paths: list[str] = Field(
+        min_length=1,
+        max_length=MOST_SENSITIVE,
+        title="Secret parts",
+        description="Paths into the output, such as body.access_token.",
+    )
+    hosts: list[str] = Field(
+        default_factory=list,
+        max_length=50,
+        title="May be sent to",
+        description="Hosts, such as api.example.com; where it came from when none is named.",
+    )
+
+
+def _paths_in_full(value: Any) -> Any:
+    return {"paths": [value] if isinstance(value, str) else value} if isinstance(value, (str, list)) else value
+
+
 def _in_full(value: Any) -> Any:
     return {"items": value} if isinstance(value, (str, list)) else value
 
@@ -163,6 +187,11 @@ class StepDocument(_Part):
         max_length=300,
         title="Gather",
         description="For how long events are gathered and told in one, such as `15m` or `15m per inputs.team`.",
+    )
+    sensitive: Annotated[SensitiveOutput, BeforeValidator(_paths_in_full)] | None = Field(
+        None,
+        title="Secret in its output",
+        description="Sealed and masked everywhere; later steps of the run that name it send it to its hosts alone.",
     )
     on_failure: Literal["abort", "continue"] = "abort"
     on_uncertain: Literal["hold", "retry"] = "hold"

@@ -20,7 +20,7 @@ from integrations import health, limits
 from integrations.errors import IntegrationError, Permanent, RateLimited, Transient, Uncertain, masked
 from integrations.models import Integration
 from integrations.specs import Result
-from rules import claims, workers
+from rules import claims, sensitive, workers
 from rules.late import Standing, standing_of
 from rules.material import Takings
 from rules.models import Attempt, AttemptStatus, Run, RunStatus, Step, StepContent, StepStatus
@@ -276,7 +276,9 @@ def _apply(settlement: Settlement, row: Step, sending: _Sending, outcome: Outcom
     elif standing == Standing.CORRECTS and outcome.result is not None and outcome.error is None:
         # Whoever has claimed it to repeat the call finds its fence moved on and sends nothing.
         row.fence += 1
-        settlement.succeed_late(row, prepared.output_of(outcome.result), prepared.warnings)
+        output = prepared.output_of(outcome.result)
+        settlement.succeed_late(row, output, prepared.warnings)
+        _keep_secrets(row, prepared)
     elif standing == Standing.CORRECTS and row.status == StepStatus.FAILED and not isinstance(outcome.error, Uncertain):
         error = outcome.error or Permanent("The action gave no answer.")
         settlement.fail(row, type(error).__name__, prepared.mask_text(error.message))
@@ -303,7 +305,9 @@ def _attempt_row(sending: _Sending, outcome: Outcome) -> Row:
 
 def _decide(settlement: Settlement, row: Step, prepared: Prepared, outcome: Outcome) -> None:
     if outcome.error is None and outcome.result is not None:
-        settlement.succeed(row, prepared.output_of(outcome.result), prepared.warnings)
+        output = prepared.output_of(outcome.result)
+        settlement.succeed(row, output, prepared.warnings)
+        _keep_secrets(row, prepared)
         return
     error = outcome.error or Permanent("The action gave no answer.")
     move = next_move(
@@ -325,7 +329,12 @@ def _decide(settlement: Settlement, row: Step, prepared: Prepared, outcome: Outc
         may_have_reached=error.may_have_reached,
     )
     if error.data is not None:
-        settlement.keep(row, output=prepared.mask({"error": error.data}))
+        settlement.keep(row, output={"error": prepared.output_of(Result(False, data=error.data))})
+
+
+def _keep_secrets(row: Step, prepared: Prepared) -> None:
+    if prepared.taken_out:
+        sensitive.keep(row, prepared.taken_out, prepared.bound_to)
 
 
 def _count(settlement: Settlement, prepared: Prepared, outcome: Outcome) -> None:

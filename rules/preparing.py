@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
@@ -26,7 +27,7 @@ from integrations.models import Integration
 from integrations.sandbox.job import Granted
 from integrations.script_grants import granted_for
 from integrations.specs import ActionSpec, Call, File, Result
-from rules import digests, expanding, items, kinds, resting
+from rules import digests, expanding, items, kinds, resting, sensitive
 from rules.claims import Claimed
 from rules.compiled import CompiledRule, CompiledStep, compiled_version
 from rules.context import roots_for
@@ -41,6 +42,7 @@ from rules.pacing import Digest, Throttle, key_of
 from rules.recipients import Recipients
 from rules.rendering import render
 from rules.script_checks import why_not_given
+from rules.sensitive import Opened
 from rules.settling import Settlement
 from rules.throttling import why_throttled
 from rules.variables import Secret, Variables
@@ -68,6 +70,12 @@ class Prepared:
     files: Mapping[str, File] = field(default_factory=dict, repr=False)
     scripts: Granted | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    # Of earlier steps' outputs: sent or not, they are masked.
+    masked: tuple[str, ...] = field(default=(), repr=False)
+    # Where the call goes, as far as the parameters say so.
+    origin: tuple[str, ...] = ()
+    # What was secret in its output, by its way; sealed with the outcome.
+    taken_out: Mapping[str, Any] = field(default_factory=dict, repr=False)
     number: int = 0
     _connect: Callable[[Call], BaseIntegration] | None = None
     _instance: BaseIntegration | None = field(default=None, repr=False)
@@ -88,6 +96,8 @@ class Prepared:
                 files=self.files,
                 scripts=self.scripts,
                 secrets=self.secrets,
+                masked=self.masked,
+                hides_answers=self.compiled.sensitive is not None,
             )
         )
         if self.step.repeats_uncertain and self.spec.find_earlier:
@@ -117,11 +127,27 @@ class Prepared:
     def output_of(self, result: Result) -> Any:
         """Return what is kept of an answer, masked; it may be too large to keep, or nothing that can be kept."""
         try:
-            return bounded(self.mask(result.data))
+            return bounded(self.mask(self._without_secrets(result.data)))
         except (TypeError, ValueError, RecursionError) as error:
             # The call took effect all the same: that must not be forgotten for the sake of its answer.
             log.warning("output.not_kept", step=str(self.step.pk), error=str(error)[:200])
             return {"not_kept": f"The answer cannot be stored as JSON: {error}"[:300]}
+
+    @property
+    def bound_to(self) -> tuple[str, ...]:
+        """Where the secrets of its output may be sent."""
+        given = self.compiled.sensitive.hosts if self.compiled.sensitive is not None else ()
+        return given or self.origin
+
+    def _without_secrets(self, output: Any) -> Any:
+        """Take out of an answer what the step says is secret; masked by value in the rest of it too."""
+        if self.compiled.sensitive is None:
+            return output
+        taken = sensitive.take_out(output, self.compiled.sensitive.paths)
+        self.taken_out = taken.values
+        self.warnings = [*self.warnings, *(f"The output has no {way}, which is sensitive." for way in taken.missing)]
+        texts = [text for value in taken.values.values() for text in sensitive.texts_of(value)]
+        return Redactor(texts).value(taken.output)
 
     def mask(self, value: Any) -> Any:
         """Return a JSON value without the integration's secrets."""
@@ -225,8 +251,13 @@ class _Batch:
             raise self._expanded(step, compiled, roots, secrets)
         if step.parent_step_id is not None:
             roots |= expanding.of_item(step, self._material.items)
+        # Keys are kept in the open: they see no secrets.
+        plain, of_run = roots, Opened(roots["steps"], [], [])
+        if compiled_rule.has_sensitive:
+            of_run = sensitive.opened(step.run_id, compiled.opens, roots["steps"])
+            roots, secrets = {**roots, "steps": of_run.steps}, [*secrets, *of_run.named]
         if compiled.digest is not None:
-            roots |= self._gathered(step, compiled, compiled.digest, roots)
+            roots |= self._gathered(step, compiled, compiled.digest, roots, plain)
         elif step.parent_step_id is None or (compiled.each is not None and compiled.each.asks_each):
             self._check_condition(compiled, roots)
         if compiled.kind != "action":
@@ -234,7 +265,8 @@ class _Batch:
         connector, spec, integration = self._target(step, compiled)
         roots["integration"] = {"id": str(integration.pk), "name": integration.name} if integration else {}
         rendered, warnings = self._render(compiled, spec, roots)
-        redactor = self._redactor(connector, integration, rendered, [secret.text for secret in secrets])
+        masked = [*(secret.text for secret in secrets), *of_run.texts]
+        redactor = self._redactor(connector, integration, rendered, masked)
         shown = redactor.value(rendered)
         data = validated(spec.model, rendered, "parameters", shown, redactor)
         granted = _granted(data, shown)
@@ -256,10 +288,12 @@ class _Batch:
             files=files_for(data),
             scripts=granted,
             secrets=tuple(secret.text for secret in secrets),
+            masked=tuple(of_run.texts),
+            origin=_origin(spec, data),
         )
         prepared._connect = self._connector(connector, integration)
         if compiled.throttle is not None:
-            self._take_place(step, compiled, compiled.throttle, roots)
+            self._take_place(step, compiled, compiled.throttle, plain)
         self._wait_for_platform(prepared, integration)
         return prepared
 
@@ -309,17 +343,24 @@ class _Batch:
         if not is_met:
             raise Skipped
 
-    def _gathered(self, step: Step, compiled: CompiledStep, digest: Digest, roots: Mapping[str, Any]) -> dict[str, Any]:
+    def _gathered(
+        self,
+        step: Step,
+        compiled: CompiledStep,
+        digest: Digest,
+        roots: Mapping[str, Any],
+        plain: Mapping[str, Any],
+    ) -> dict[str, Any]:
         """Return what a step with a digest tells, if it is the one to speak. Raises a Decision otherwise."""
         item = digests.item_of(step)
         if item is None:
             # Asked once, when it joins: at the window's end it has long been counted.
             self._check_condition(compiled, roots)
-            item = digests.join(step, digest, _pace_key(compiled, roots), self.now)
+            item = digests.join(step, digest, _pace_key(compiled, plain), self.now)
         return digests.turn_of(item, self.now)
 
     def _take_place(self, step: Step, compiled: CompiledStep, throttle: Throttle, roots: Mapping[str, Any]) -> None:
-        if reason := why_throttled(step, throttle, _pace_key(compiled, roots), self.now):
+        if reason := why_throttled(step, compiled.name, throttle, _pace_key(compiled, roots), self.now):
             raise Throttled(reason)
 
     def _target(
@@ -408,6 +449,12 @@ class _Batch:
             return lambda call: connect_with(connector, {}, {}, call=call)
         # Opened here, in the thread that may use the database; the call itself runs in another one.
         return opened(integration, connector)
+
+
+def _origin(spec: ActionSpec, data: BaseModel) -> tuple[str, ...]:
+    """Return where a call goes, as a binding of secrets; empty where that is for the connector to know."""
+    parts = urlsplit(spec.goes_to(data)) if spec.goes_to is not None else None
+    return (f"{parts.scheme}://{parts.netloc}",) if parts is not None else ()
 
 
 def _pace_key(compiled: CompiledStep, roots: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from django.db.models.functions import Coalesce
 from audit.retention import trim_due
 from integrations.models import Notice, UsageHour
 from rules import recovery, workers
-from rules.models import DigestWindow, Event, EventContent, Run, RunContent, Step, StepContent, Worker
+from rules.models import DigestWindow, Event, EventContent, Run, RunContent, Step, StepContent, StepSecret, Worker
 from rules.models.history import RUN_ENDED
 from supportops import clock
 from supportops.api.idempotency import forget_old_answers
@@ -142,6 +142,10 @@ def _step_contents(ids: list[uuid.UUID], cutoff: datetime) -> int:
     return _count(StepContent.objects.filter(pk__in=ids, step__run__status__in=RUN_ENDED))
 
 
+def _step_secrets(ids: list[uuid.UUID], cutoff: datetime) -> int:
+    return _count(StepSecret.objects.filter(pk__in=ids, step__run__status__in=RUN_ENDED))
+
+
 def _runs(ids: list[uuid.UUID], cutoff: datetime) -> int:
     """Delete ended runs with everything below them. They are locked first, as by whoever retries one."""
     in_a_call = Step.objects.filter(run_id=OuterRef("pk"), worker_id__isnull=False)
@@ -202,6 +206,7 @@ ENDINGS = (
     Ending(EventContent, _content_days, "created_at", "event__organization_id", _event_contents),
     Ending(RunContent, _content_days, "created_at", "run__organization_id", _run_contents),
     Ending(StepContent, _content_days, "created_at", "step__organization_id", _step_contents),
+    Ending(StepSecret, _content_days, "created_at", "organization_id", _step_secrets),
     Ending(Run, _run_days, "created_at", "organization_id", _runs),
     Ending(DigestWindow, _run_days, "opened_at", "organization_id", _all_of(DigestWindow)),
     Ending(Event, _run_days, "received_at", "organization_id", _events),

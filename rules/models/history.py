@@ -8,6 +8,7 @@ from supportops import clock
 from supportops.fields import JsonBytesField
 from supportops.ids import new_id
 from supportops.tenancy.owned import LinkWithin, OrganizationOwned
+from supportops.vault.fields import SealedField
 
 
 class Event(OrganizationOwned):
@@ -292,6 +293,18 @@ class StepContent(models.Model):
     output = JsonBytesField(null=True)
     warnings = JsonBytesField(default=list)
     created_at = models.DateTimeField(default=clock.now)
+
+
+class StepSecret(OrganizationOwned):
+    """What is secret in a step's output, by its way into it, and where it may be sent. Forgotten with the contents."""
+
+    step = LinkWithin(Step, on_delete=models.CASCADE, related_name="+", db_index=False)
+    values = SealedField(label="step.values")
+    hosts = models.JSONField(default=list)
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["step"], name="one_secret_per_step")]
 
 
 class AttemptStatus(models.TextChoices):

@@ -112,8 +112,8 @@ def test_many_at_once_get_exactly_the_places_there_are(desk: Desk) -> None:
         try:
             at_once.wait(20)
             with working_for(desk.organization):
-                reasons.append(why_throttled(step, throttle, "", clock.now()))
-                reasons.append(why_throttled(step, throttle, "", clock.now()))
+                reasons.append(why_throttled(step, "tell", throttle, "", clock.now()))
+                reasons.append(why_throttled(step, "tell", throttle, "", clock.now()))
         except Exception as error:
             failures.append(error)
         finally:
