@@ -256,7 +256,7 @@ def test_nothing_to_do_costs_a_query_a_kind(world: World) -> None:
         connection,
     ) as queries:
         assert retention.forget(60) == (0, True)
-    assert len(queries) == len(retention.ENDINGS) + 7, [query["sql"] for query in queries]
+    assert len(queries) == len(retention.ENDINGS) + 8, [query["sql"] for query in queries]
 
 
 def test_a_batch_costs_the_same_however_many_rows_it_has(world: World) -> None:
