@@ -216,6 +216,8 @@ def follow(rule: Rule, *, has_timers: bool) -> None:
     if has_timers:
         RuleTimer.recompute([rule.pk])
         return
+    if not own.exists():
+        return
     events = own.values_list("event_id", flat=True)
     told = Verdict.objects.filter(rule=rule, event_id__in=events)
     told.update(reason="The timer was cancelled: the rule was switched off, deleted or has no `since` any more.")

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from supportops import clock, ids
 from supportops.tenancy.scope import working_for
 from tests.builders import World
 from tests.rules.engine import TOOL, Desk, request_to
+from webhooks.sweep import sweep_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -376,6 +378,18 @@ def test_a_worker_that_dies_before_the_commit_leaves_the_timer(desk: Desk, monke
         fired(desk, NOON + 4 * HOUR)
     assert (len(timers(desk)), runs(desk)) == (1, [])
     assert fired(desk, NOON + 4 * HOUR) == 1
+
+
+def test_the_sweep_fires_within_two_seconds_of_the_time(desk: Desk) -> None:
+    watching(desk, {"for": "1s"})
+    desk.plan(ticket())
+    [timer] = timers(desk)
+    end = time.monotonic() + 20
+    while not runs(desk) and time.monotonic() < end:
+        sweep_once()
+        time.sleep(0.5)
+    [run] = runs(desk)
+    assert timedelta() <= run.created_at - timer.due_at < timedelta(seconds=2)
 
 
 def test_one_that_breaks_waits_and_keeps_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
