@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from pydantic import BaseModel
 
 from audit.redaction import Redactor
 from integrations.pieces import NotReadable, json_text, pieces_of, value_of
 from rules.catalogue import OrganizationCatalogue
-from rules.cel.roots import META
+from rules.cel.roots import META, OF_ITEM
 from rules.checking import subjects_of
 from rules.event_fields import EventFields, fields_below, shown
 from rules.expressions import ExpressionError, Roots, compile_condition, compile_template
@@ -35,6 +36,7 @@ MOST_TEXTS = 100
 LONGEST_TEXT = 20_000
 _LONGEST_SHOWN = 2_000
 _MOST_OF_EACH = 100
+_OF_ITEM = gettext_lazy("It differs from item to item.")
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,22 @@ class Preview:
     def of(self, wanted: Wanted) -> dict[str, Any]:
         """Return the rendered `value` as a text, or the `error`; and `warnings`."""
         before = tuple(self.names[: wanted.position])
-        roots = Roots(subjects=self.subjects, steps_before=before, steps_after=tuple(self.names[wanted.position :]))
+        roots = Roots(
+            subjects=self.subjects,
+            steps_before=before,
+            steps_after=tuple(self.names[wanted.position :]),
+            # Whether the step has a list of items is said where it is saved.
+            is_of_item=True,
+        )
         try:
             if not wanted.parameter:
-                met = compile_condition(wanted.text, roots).is_met(self.context)
+                condition = compile_condition(wanted.text, roots)
+                if not condition.expression.node.roots().isdisjoint(OF_ITEM):
+                    return {"value": _OF_ITEM}
+                met = condition.is_met(self.context)
                 return {"value": _("It would be done.") if met else _("It would be left out.")}
-            compile_template(wanted.text, roots)
+            if not compile_template(wanted.text, roots).roots_used().isdisjoint(OF_ITEM):
+                return {"value": _OF_ITEM}
             model = self._model(wanted.choice)
             value = _typed(model, wanted)
             rendered = render({wanted.parameter: value}, self.context, model=model)

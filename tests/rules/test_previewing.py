@@ -47,6 +47,12 @@ def test_a_text_is_shown_as_it_would_be_sent(ada: History) -> None:
     assert "done" in shown(client, "ticket.priority == 4", **condition)["value"]
 
 
+def test_what_differs_from_item_to_item_says_so(ada: History) -> None:
+    client = browser(ada.tenant.owner)
+    assert shown(client, "{{ index }}: {{ item.name }}") == {"value": "It differs from item to item."}
+    assert shown(client, "{{ item.open }}", one={"parameter": ""}) == {"value": "It differs from item to item."}
+
+
 @pytest.mark.parametrize(
     ("text", "said", "where"),
     [
