@@ -60,6 +60,7 @@ class AuditEntry(OrganizationOwned):
     trace_id = models.CharField(max_length=64, blank=True)
 
     class Meta:
+        verbose_name_plural = "audit entries"
         indexes = [
             models.Index(fields=["organization", "-id"], name="audit_newest"),
             models.Index(fields=["organization", "resource_type", "resource_id", "-id"], name="audit_by_resource"),

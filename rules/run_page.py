@@ -4,7 +4,7 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest
@@ -56,7 +56,7 @@ def context_of(request: HttpRequest, run: Run) -> dict[str, Any]:
     shown = run_as_dict(run.pk)
     times = {step.name: step for step in Step.objects.filter(run=run, parent_step_id__isnull=True)}
     items = shown_items(run, shown["steps"])
-    line = _Line(run)
+    line = _Line(run, list(times.values()))
     place = place_of(request)
     role = str(place.role) if place else ""
     children = _children(times.values())
@@ -97,9 +97,14 @@ def context_of(request: HttpRequest, run: Run) -> dict[str, Any]:
 class _Line:
     """Places times on the line that a run's steps are drawn along."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, steps: Sequence[Step]) -> None:
         self._start = run.started_at or run.created_at
         self._end = run.finished_at or clock.now()
+        if run.status == RunStatus.WAITING:
+            # Days of waiting would leave nothing to be seen of what was done before.
+            done = [at for step in steps for at in (step.started_at, step.finished_at) if at is not None]
+            last = max(done, default=self._start)
+            self._end = min(self._end, last + max(timedelta(seconds=1), (last - self._start) / 4))
         self._seconds = max((self._end - self._start).total_seconds(), 0.001)
 
     def bars(self, step: Step, attempts: Sequence[dict[str, Any]]) -> list[Bar]:
@@ -118,7 +123,7 @@ class _Line:
         """Return how long a step took, up to now for one that is not over."""
         if step.started_at is None:
             return None
-        return ((step.finished_at or self._end) - step.started_at).total_seconds() * 1000
+        return ((step.finished_at or clock.now()) - step.started_at).total_seconds() * 1000
 
     def _bar(self, start: datetime, end: datetime | None, state: str, title: str, seconds: float = 0.0) -> Bar:
         lasting = (end - start).total_seconds() if end else seconds
