@@ -19,6 +19,7 @@ from rules.builder_admin import PAGES as BUILDER_PAGES
 from rules.builder_admin import BuilderPages
 from rules.catalogue import OrganizationCatalogue
 from rules.drafts import RuleDraft, Unreadable, as_text, new_document
+from rules.forms import TriggerForm
 from rules.models import Rule, RuleVersion, Run
 from rules.previewing import insertable, last_outcomes
 from rules.problems import Refused
@@ -26,6 +27,7 @@ from rules.template_admin import PAGES as TEMPLATE_PAGES
 from rules.trial_admin import DAYS, TrialPages
 from rules.trial_admin import PAGES as TRIAL_PAGES
 from rules.trying import judge, recent_events
+from rules.version_words import changes_between
 from rules.workflow_admin import PAGES as WORKFLOW_PAGES
 from rules.workflow_admin import WorkflowPages
 from supportops.tenancy.pages import Page
@@ -182,6 +184,7 @@ class RuleAdmin(BuilderPages, TrialPages, WorkflowPages):
             insertable=insertable(
                 draft.fields, draft.step_names, draft.input_names, last_outcomes(rule_id, draft.step_names)
             ),
+            unconnected=_unconnected(trigger, draft.catalogue),
             preview_address=self.address("preview_view"),
             recent=recent_events(trigger.shown_platform, types) if hears and types else [],
             test_address=self.address("test_view", rule.pk) if rule else self.address("test_draft_view"),
@@ -193,8 +196,14 @@ class RuleAdmin(BuilderPages, TrialPages, WorkflowPages):
     def versions_view(self, request: HttpRequest, rule: Rule) -> HttpResponse:
         """Show each version with what it changed."""
         rows = list(RuleVersion.objects.filter(rule=rule).order_by("-number")[: _VERSIONS_SHOWN + 1])
+        catalogue = OrganizationCatalogue()
         shown = [
-            {"version": row, "is_live": row.number == rule.version, "changes": _difference(before, row)}
+            {
+                "version": row,
+                "is_live": row.number == rule.version,
+                "changes": _difference(before, row),
+                "words": changes_between(before.document, row.document, catalogue) if before else [],
+            }
             for row, before in zip(rows, [*rows[1:], None], strict=True)
         ]
         return self.shown(
@@ -311,6 +320,14 @@ def _difference(before: RuleVersion | None, after: RuleVersion) -> list[tuple[st
     )
     kinds = {"+": "so-added", "-": "so-removed", "@": "so-place"}
     return [(kinds.get(line[:1], ""), line) for line in lines if not line.startswith(("+++", "---"))]
+
+
+def _unconnected(trigger: TriggerForm, catalogue: OrganizationCatalogue) -> Any:
+    """Return the connector of the events where no account of it is connected; None where nothing is missing."""
+    connector = trigger.connector if trigger.hears_events else None
+    if connector is None or connector.is_generic or connector.open_events:
+        return None
+    return None if any(item.platform == connector.key for item in catalogue.integrations) else connector
 
 
 def _with_figures(rules: list[Any]) -> list[Any]:

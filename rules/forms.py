@@ -296,6 +296,7 @@ class StepForm(forms.Form):
         field_of(self, "kind").choices = action_choices(self.initial["kind"])
         accounts = [item.name for item in catalogue.integrations if item.platform == platform]
         self.needs_account = kind_of(original) == "action" and not is_generic(platform, action)
+        self.lacks_account = self.needs_account and not accounts
         if self.needs_account:
             field_of(self, "integration").choices = with_present(
                 [("", "the one of this platform"), *((name, name) for name in accounts)], self.initial["integration"]

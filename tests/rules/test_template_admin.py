@@ -52,7 +52,7 @@ def test_each_template_has_a_form_of_its_parameters(client: Any, key: str) -> No
 def test_a_form_as_it_stands_makes_a_rule_that_is_off(client: Any, world: World) -> None:
     page = send(client, "urgent-ticket-slack")
     assert re.search(r"/admin/rules/rule/[0-9a-f-]{36}/change/", page.redirect_chain[-1][0])
-    assert "Made: Urgent tickets in Slack." in page.content.decode()
+    assert "Made: Urgent tickets in Slack. Look it through" in page.content.decode()
     assert "There is no Slack integration yet" in page.content.decode()
     assert rules(world) == [("Urgent tickets in Slack", False)]
 

@@ -9,14 +9,30 @@
   // --- the page drawn anew ----------------------------------------------------------------------------------------
   const openParts = () => new Set([...document.querySelectorAll("#rule-page details[id][open]")].map((one) => one.id));
 
+  // What somebody types while an answer is on its way is carried over into what is drawn.
+  const stateOf = (field) => (field.type === "checkbox" || field.type === "radio" ? field.checked : field.value);
+  const typedIn = (root) => new Map([...root.querySelectorAll("[id][name]:is(input:not([type=hidden]), select, textarea)")].map((one) => [one.id, stateOf(one)]));
+  function carryOver(sent, drawn) {
+    let is_carried = false;
+    for (const [id, before] of sent) {
+      const there = document.getElementById(id), fresh = drawn.querySelector(`[id="${CSS.escape(id)}"]`);
+      if (!there || !fresh || stateOf(there) === before || fresh.type !== there.type) continue;
+      if (typeof before === "boolean") fresh.checked = there.checked;
+      else fresh.value = there.value;
+      is_carried = true;
+    }
+    return is_carried;
+  }
+
   async function redraw(button) {
-    const data = new FormData(form());
+    const data = new FormData(form()), sent = typedIn(page());
     if (button) data.append(button.name, button.value);
-    const focused = document.activeElement?.id, open = openParts();
     page().setAttribute("aria-busy", "true");
     const answer = await fetch(form().action, { method: "POST", body: data, headers: { "X-Requested-With": "fetch" } });
     const drawn = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("rule-page");
     if (!answer.ok || !drawn) return location.reload();
+    carryOver(sent, drawn);
+    const focused = document.activeElement?.id, open = openParts();
     // What was just chosen closes what it was chosen from.
     if (["_add", "_use"].includes(button?.name)) open.delete("add-step");
     const places = new Set([...document.querySelectorAll(".so-step")].map((one) => one.id));
@@ -28,6 +44,7 @@
     const first = added?.querySelector(".so-step-body :is(input, textarea, select):not([type=hidden])");
     added?.scrollIntoView({ block: "nearest" });
     (page().querySelector("[data-autofocus]") || first || document.getElementById(focused))?.focus();
+    if (!drawn.querySelector("[data-autofocus]") && !added) listErrors();
     page().dispatchEvent(new CustomEvent("supportops:drawn", { bubbles: true }));
   }
 
@@ -36,6 +53,7 @@
     const button = event.submitter;
     if (button.name === "_save" || button.hasAttribute("hx-post")) return;
     event.preventDefault();
+    event.stopPropagation(); // nothing is saved by it: what was typed is still to be guarded
     if (button.name === "_row") redrawConditions(button);
     else redraw(button);
   }, true);
@@ -69,9 +87,12 @@
   }
 
   async function redrawConditions(button) {
-    const focused = document.activeElement?.id;
+    const sent = typedIn(document.getElementById("conditions"));
     const drawn = await conditionsFrom(button).catch(() => null);
     if (!drawn) return;
+    const focused = document.activeElement?.id;
+    // A button gives rows other numbers, so that nothing can be told of what was typed in which.
+    const is_carried = !button && carryOver(sent, drawn);
     if (document.getElementById("conditions-json")?.open) drawn.querySelector("#conditions-json").open = true;
     keepCaret(focused, () => {
       document.getElementById("conditions").replaceWith(document.adoptNode(drawn));
@@ -79,6 +100,7 @@
       document.querySelector("#conditions [data-autofocus]")?.focus();
     });
     changedBy(form());
+    if (is_carried) refreshConditions(document.getElementById(focused) || form());
   }
 
   async function refreshConditions(source) {
@@ -114,7 +136,7 @@
   });
   document.addEventListener("keydown", (event) => {
     const row = event.altKey && event.target.closest("[data-row]");
-    const button = row && [...row.querySelectorAll(".so-menu-items [data-key]")]
+    const button = row && [...row.querySelectorAll(".so-more-items [data-key]")]
       .find((one) => one.closest("[data-row]") === row && one.dataset.key === event.key);
     if (!button) return;
     event.preventDefault();
@@ -123,10 +145,10 @@
 
   // --- menus ----------------------------------------------------------------------------------------------------------
   document.addEventListener("click", (event) => {
-    for (const menu of document.querySelectorAll("details.so-menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+    for (const menu of document.querySelectorAll("details.so-more[open]")) if (!menu.contains(event.target)) menu.open = false;
   });
   document.addEventListener("keydown", (event) => {
-    const menu = event.key === "Escape" && event.target.closest("details.so-menu[open]");
+    const menu = event.key === "Escape" && event.target.closest("details.so-more[open]");
     if (!menu) return;
     menu.open = false;
     menu.querySelector("summary").focus();
@@ -157,12 +179,13 @@
     if (!event.target.matches("[data-search]")) return;
     const list = event.target.closest("[data-chooser]");
     const words = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const only = list.querySelector("[data-only][aria-pressed=true]")?.dataset.only;
     let found = 0;
     for (const group of list.querySelectorAll("[data-group]")) {
       let here = 0;
       for (const one of group.querySelectorAll("[data-words]")) {
         const text = one.dataset.words.toLowerCase();
-        one.hidden = !words.every((word) => text.includes(word));
+        one.hidden = !words.every((word) => text.includes(word)) || (only && !one.dataset.platforms.split(" ").includes(only));
         here += one.hidden ? 0 : 1;
       }
       group.hidden = !here;
@@ -171,9 +194,16 @@
     const nothing = list.querySelector("[data-nothing]");
     if (nothing) nothing.hidden = found > 0;
   });
+  document.addEventListener("click", (event) => {
+    const chip = event.target.closest("[data-only]");
+    if (!chip) return;
+    const list = chip.closest("[data-chooser]"), is_pressed = chip.getAttribute("aria-pressed") === "true";
+    for (const one of list.querySelectorAll("[data-only]")) one.setAttribute("aria-pressed", String(one === chip && !is_pressed));
+    list.querySelector("[data-search]").dispatchEvent(new Event("input", { bubbles: true }));
+  });
   document.addEventListener("keydown", (event) => {
     const list = event.target.closest("[data-chooser]");
-    if (!list) return;
+    if (!list || (list.matches("[data-links]") && !event.target.matches("[data-search], [data-words]"))) return;
     const shown = [...list.querySelectorAll("[data-words]")].filter((one) => !one.hidden && !one.closest("[hidden]"));
     const at = shown.indexOf(document.activeElement);
     if (event.key === "Enter" && event.target.matches("[data-search]")) {
@@ -402,6 +432,28 @@
     draw();
   }
 
+  // --- what is wrong: listed above with the way there, and the first of it in front -------------------------------------
+  function listErrors() {
+    const list = document.querySelector("#error-summary [data-errors]");
+    if (!list) return;
+    let first = null;
+    for (const error of form().querySelectorAll(".so-error[role=alert]")) {
+      const row = error.closest(".so-field, [data-row], .so-step, .so-card");
+      const field = row?.querySelector("input:not([type=hidden]), select, textarea:not([hidden])");
+      for (let part = error.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
+      const item = document.createElement("li"), link = document.createElement("a");
+      const label = row?.querySelector("label")?.textContent.trim();
+      link.href = field?.id ? `#${field.id}` : "#rule_form";
+      link.textContent = label ? `${label.replace(/\s*\*$/, "")}: ${error.textContent.trim()}` : error.textContent.trim();
+      if (field) link.addEventListener("click", (event) => { event.preventDefault(); field.focus(); field.scrollIntoView({ block: "center" }); });
+      item.append(link);
+      list.append(item);
+      first ||= field;
+    }
+    (first || document.getElementById("error-summary")).focus();
+    changedBy(form());
+  }
+
   // --- drawn parts get what only scripts can give -------------------------------------------------------------------------
   function changedBy(element) {
     element.dispatchEvent(new Event("input", { bubbles: true }));
@@ -415,5 +467,8 @@
       if (away.has(keyOf(step)) && !step.matches(".so-wrong")) fold(step, true);
     }
   }
-  if (page()) enhance(page());
+  if (page()) {
+    enhance(page());
+    listErrors();
+  }
 })();
