@@ -123,6 +123,9 @@ def _timings(large: Any, few: Any, repeats: int) -> list[Timing]:
         _, _, few_times = _ask(few_client, of_few, repeats)
         p95 = sorted(times)[max(0, round(0.95 * len(times)) - 1)]
         timings.append(Timing(of_large, queries, statistics.median(times), p95, statistics.median(few_times), status))
+        _print(timings[-1])
+    slow = sum(one.p95 > GOAL_MS for one in timings)
+    say(f"  {len(timings) - slow} of {len(timings)} within {GOAL_MS:g} ms at the 95th percentile")
     return timings
 
 
