@@ -1,11 +1,12 @@
-// Bundles src/ into one script, one sheet of styles and one file of licenses, each the same for the same sources.
+// Bundles src/ into one script and one sheet of styles; beside them the licenses of what is in the bundle, and its texts
+// for translators (xgettext reads no JSX). All come out the same for the same sources.
 // usage: node build.mjs [folder to write into]
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { build } from "esbuild";
+import { build, transformSync } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = process.argv[2] ?? join(here, "..", "static", "supportops");
@@ -45,6 +46,22 @@ function licenses(metafile) {
   return `workflow.js and workflow.css hold these packages.\n\n${parts.join(`\n${"-".repeat(80)}\n\n`)}`;
 }
 
+// Every text that people see, once, as calls that xgettext finds.
+function texts() {
+  const literal = String.raw`"(?:[^"\\]|\\.)*"`;
+  const call = new RegExp(String.raw`\bn?gettext\(\s*(?:${literal}\s*,?\s*){0,2}`, "g");
+  const found = new Set();
+  for (const name of sources().filter((item) => /\.tsx?$/.test(item) && !item.endsWith(".d.ts"))) {
+    const { code } = transformSync(readFileSync(join(here, name), "utf8"), { loader: "tsx", jsx: "automatic", charset: "utf8" });
+    for (const [text] of code.matchAll(call)) {
+      const [one, many] = text.match(new RegExp(literal, "g")) ?? [];
+      if (!one) throw new Error(`${name}: a text for people must stand in gettext() itself: ${text}`);
+      found.add(text.startsWith("ngettext") ? `ngettext(${one}, ${many}, 1);` : `gettext(${one});`);
+    }
+  }
+  return `${mark}\n// The texts of workflow.js, for translators; no page loads this file.\n${[...found].sort().join("\n")}\n`;
+}
+
 const mark = `/* sources: sha256 ${digest()} */`;
 const result = await build({
   absWorkingDir: here,
@@ -65,4 +82,5 @@ const result = await build({
 mkdirSync(target, { recursive: true });
 for (const file of result.outputFiles) writeFileSync(join(target, relative(target, file.path)), file.contents);
 writeFileSync(join(target, "workflow.LICENSES.txt"), licenses(result.metafile));
+writeFileSync(join(target, "workflow.texts.js"), texts());
 console.log(result.outputFiles.map((file) => `${relative(target, file.path)} ${file.contents.length} bytes`).join("\n"));

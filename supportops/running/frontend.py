@@ -18,7 +18,7 @@ from supportops.running.console import complain, say
 
 SOURCES = BASE_DIR / "supportops" / "frontend"
 BUILT = BASE_DIR / "supportops" / "static" / "supportops"
-FILES = ("workflow.js", "workflow.css", "workflow.LICENSES.txt")
+FILES = ("workflow.js", "workflow.css", "workflow.texts.js", "workflow.LICENSES.txt")
 _BESIDE = ("build.mjs", "package.json", "package-lock.json", "tsconfig.json")
 _MARK = re.compile(r"^/\* sources: sha256 ([0-9a-f]{64}) \*/")
 _HOW = "Build it anew: cd supportops/frontend && npm ci && npm run build"

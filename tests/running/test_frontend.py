@@ -29,14 +29,14 @@ def test_a_changed_source_asks_for_a_new_build(copies: tuple[Path, Path], name: 
     with (sources / name).open("a") as file:
         file.write("\n")
     found = stale_files(sources, built)
-    assert [line.split()[0] for line in found] == ["workflow.js", "workflow.css"]
+    assert [line.split()[0] for line in found] == ["workflow.js", "workflow.css", "workflow.texts.js"]
     assert all("npm run build" in line for line in found)
 
 
 def test_a_new_or_renamed_source_counts(copies: tuple[Path, Path]) -> None:
     sources, built = copies
     (sources / "src" / "words.ts").rename(sources / "src" / "texts.ts")
-    assert len(stale_files(sources, built)) == 2
+    assert len(stale_files(sources, built)) == 3
 
 
 def test_a_missing_or_unmarked_file_is_found(copies: tuple[Path, Path]) -> None:
