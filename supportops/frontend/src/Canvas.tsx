@@ -6,7 +6,9 @@ import {
   type Connection,
   Controls,
   type Edge,
+  MiniMap,
   type NodeChange,
+  Position,
   ReactFlow,
   type ReactFlowInstance,
   ReactFlowProvider,
@@ -40,6 +42,12 @@ interface Props {
 }
 
 const NONE: never[] = [];
+// What margins add, the size below which letters cannot be read, and that with which a large picture begins.
+const ROOM = 1.12;
+const READABLE = 0.5;
+const BEGINNING = 0.7;
+const MARGIN = 16;
+const SMALL = { width: 140, height: 110 };
 
 function Flow({ drawing, plan, label, states, entries, findings, selected, arranged, ...rest }: Props) {
   const { onOpen, onLeave, editing } = rest;
@@ -59,7 +67,12 @@ function Flow({ drawing, plan, label, states, entries, findings, selected, arran
     const place = (key: string) => {
       const box = layout.boxes.get(key) ?? { x: 0, y: 0, width: 0, height: 0 };
       const size = { width: box.width, height: box.height };
-      return { position: moved[key] ?? { x: box.x, y: box.y }, ...size, measured: size };
+      // Named here as well, so that React Flow looks again where the lines begin when the picture is turned.
+      const sides =
+        direction === "TB"
+          ? { sourcePosition: Position.Bottom, targetPosition: Position.Top }
+          : { sourcePosition: Position.Right, targetPosition: Position.Left };
+      return { position: moved[key] ?? { x: box.x, y: box.y }, ...size, measured: size, ...sides };
     };
     const common = { direction, editable, narrow: nodeWidth === NARROW };
     const start: NodeData = {
@@ -141,19 +154,61 @@ function Flow({ drawing, plan, label, states, entries, findings, selected, arran
     }
   }, []);
 
-  // The whole picture is in sight at first, and again where steps come, go or turn.
-  const shape = [direction, nodeWidth, Math.round(layout.width), Math.round(layout.height), arranged ?? 0].join(" ");
+  // The whole picture is in sight, again where it grows; one too large for that begins where the rule does.
+  const [fits, setFits] = useState(true);
+  const look = useCallback(
+    (isFirst: boolean) => {
+      const [width, height] = [frame.current?.clientWidth ?? 0, frame.current?.clientHeight ?? 0];
+      if (!width || !flow.current) return;
+      const whole = Math.min(width / layout.width, height / layout.height) / ROOM;
+      setFits(whole >= READABLE);
+      const still = isFirst || window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+      if (whole >= READABLE) {
+        void flow.current.fitView({ padding: 0.06, maxZoom: 1, duration: still ? 0 : 200 });
+      } else if (isFirst) {
+        const start = layout.boxes.get(START) ?? { x: 0, y: 0, width: 0, height: 0 };
+        const across = direction === "TB" ? width / layout.width : height / layout.height;
+        const zoom = Math.min(1, Math.max(BEGINNING, across / ROOM));
+        void flow.current.setViewport(
+          direction === "TB"
+            ? { x: width / 2 - (start.x + start.width / 2) * zoom, y: MARGIN, zoom }
+            : { x: MARGIN, y: height / 2 - (start.y + start.height / 2) * zoom, zoom },
+        );
+      }
+    },
+    [layout, direction],
+  );
+  const newest = useRef(look);
+  newest.current = look;
+  const size = `${Math.round(layout.width)} ${Math.round(layout.height)}`;
   useEffect(() => {
-    const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const timer = setTimeout(() => flow.current?.fitView({ padding: 0.06, minZoom: 0.45, maxZoom: 1, duration: still ? 0 : 200 }), 30);
+    const timer = setTimeout(() => newest.current(false), 30);
     return () => clearTimeout(timer);
-  }, [shape]);
+  }, [size]);
+  useEffect(() => {
+    const timer = setTimeout(() => newest.current(true), 30);
+    return () => clearTimeout(timer);
+  }, [direction, nodeWidth, arranged]);
   useEffect(() => {
     if (!frame.current) return undefined;
-    const watcher = new ResizeObserver(() => flow.current?.fitView({ padding: 0.06, minZoom: 0.45, maxZoom: 1 }));
+    const watcher = new ResizeObserver(() => newest.current(true));
     watcher.observe(frame.current);
     return () => watcher.disconnect();
   }, []);
+
+  // What was chosen in the list or by a problem is brought into sight.
+  useEffect(() => {
+    const box = selected === undefined ? undefined : layout.boxes.get(selected);
+    if (!box || !flow.current || !frame.current) return;
+    const { x, y, zoom } = flow.current.getViewport();
+    const [left, top] = [box.x * zoom + x, box.y * zoom + y];
+    const isSeen =
+      left >= 0 &&
+      top >= 0 &&
+      left + box.width * zoom <= frame.current.clientWidth &&
+      top + box.height * zoom <= frame.current.clientHeight;
+    if (!isSeen) void flow.current.setCenter(box.x + box.width / 2, box.y + box.height / 2, { zoom });
+  }, [selected, layout]);
 
   const open = (key: string) => {
     setLine(undefined);
@@ -183,6 +238,7 @@ function Flow({ drawing, plan, label, states, entries, findings, selected, arran
         edgeTypes={EDGE_TYPES}
         onInit={(instance) => {
           flow.current = instance;
+          newest.current(true);
         }}
         onNodesChange={change}
         onNodeClick={(_, node) => open(node.id)}
@@ -207,8 +263,6 @@ function Flow({ drawing, plan, label, states, entries, findings, selected, arran
         preventScrolling={false}
         minZoom={0.2}
         maxZoom={1.5}
-        fitView
-        fitViewOptions={{ padding: 0.06, minZoom: 0.45, maxZoom: 1 }}
         proOptions={{ hideAttribution: true }}
         ariaLabelConfig={{
           "node.a11yDescription.default": editable
@@ -218,6 +272,7 @@ function Flow({ drawing, plan, label, states, entries, findings, selected, arran
               : "",
           "node.a11yDescription.keyboardDisabled": "",
           "edge.a11yDescription.default": "",
+          "minimap.ariaLabel": gettext("The whole, in small"),
           "controls.ariaLabel": gettext("Size of the picture"),
           "controls.zoomIn.ariaLabel": gettext("Larger"),
           "controls.zoomOut.ariaLabel": gettext("Smaller"),
@@ -225,7 +280,8 @@ function Flow({ drawing, plan, label, states, entries, findings, selected, arran
         }}
       >
         <Background variant={BackgroundVariant.Dots} gap={20} size={1} />
-        <Controls showInteractive={false} />
+        <Controls showInteractive={false} fitViewOptions={{ padding: 0.06, maxZoom: 1 }} />
+        {fits ? null : <MiniMap pannable zoomable position="bottom-right" nodeBorderRadius={12} style={SMALL} />}
       </ReactFlow>
     </div>
   );

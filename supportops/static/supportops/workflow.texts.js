@@ -1,4 +1,4 @@
-/* sources: sha256 3ceab10d9d0d9802cc539e31cfbb523e88eb0e00eaae46326866c16f27c8f6ed */
+/* sources: sha256 dd775a7bed2e06ce0f24511bf4efa1f82c8c1b18f6ecb0b149c08a12eb4c4e56 */
 // The texts of workflow.js, for translators; no page loads this file.
 gettext("%(title)s was put in.");
 gettext("%(title)s was removed. Undo brings it back.");
@@ -59,6 +59,7 @@ gettext("The server was not reached. Nothing is lost: try again.");
 gettext("The server was not reached; asked again in 10 seconds.");
 gettext("The step's fields");
 gettext("The steps as a picture");
+gettext("The whole, in small");
 gettext("These steps would wait for each other, so they are not connected.");
 gettext("To the run");
 gettext("Turn the picture");
