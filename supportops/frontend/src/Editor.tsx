@@ -83,7 +83,10 @@ export function Editor({ config, addresses }: { config: Config; addresses: Addre
   useEffect(() => {
     const element = frame.current;
     if (!element) return undefined;
-    const watcher = new ResizeObserver(() => setSize({ width: element.clientWidth, height: element.clientHeight }));
+    const watcher = new ResizeObserver(() => {
+      // Hidden for a moment it is no smaller.
+      if (element.clientWidth) setSize({ width: element.clientWidth, height: element.clientHeight });
+    });
     watcher.observe(element);
     return () => watcher.disconnect();
   }, []);

@@ -27,7 +27,7 @@ export function Picture({ config }: { config: Config }) {
   useLayoutEffect(() => {
     const element = frame.current;
     if (!element) return undefined;
-    const watcher = new ResizeObserver(() => setWidth(element.clientWidth));
+    const watcher = new ResizeObserver(() => setWidth((before) => element.clientWidth || before));
     watcher.observe(element);
     setWidth(element.clientWidth);
     return () => watcher.disconnect();

@@ -1,4 +1,4 @@
-/* sources: sha256 dd775a7bed2e06ce0f24511bf4efa1f82c8c1b18f6ecb0b149c08a12eb4c4e56 */
+/* sources: sha256 2840d528a00599683be82a4707c39c1ba9be5b80e69930b889ca238cad3137bb */
 // The texts of workflow.js, for translators; no page loads this file.
 gettext("%(title)s was put in.");
 gettext("%(title)s was removed. Undo brings it back.");
