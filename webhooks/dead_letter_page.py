@@ -21,7 +21,7 @@ from webhooks.models import Delivery
 CAUSE = ("kind", "platform", "action", "error_class")
 LETTERS_SHOWN = 50
 # Causes are told from so many of the newest letters of each kind.
-LOOKED_AT = 20_000
+LOOKED_AT = 3_000
 _MOST_RULES = 5
 _RETRIES_SHOWN = 3
 
@@ -103,7 +103,7 @@ def context_of(request: HttpRequest, chosen: dict[str, str]) -> dict[str, Any]:
         "is_bounded": any(cause.count >= LOOKED_AT for cause in found) or sum(c.count for c in found) >= LOOKED_AT,
         "letters": [_letter(row) for row in letters],
         "chosen": chosen,
-        "shown_most": LETTERS_SHOWN,
+        "looked_at": LOOKED_AT,
         "jobs": [job_context(request, job) for job in jobs],
         "is_retrying": any(job.status in OPEN for job in jobs),
     }
