@@ -87,6 +87,7 @@
   }
 
   async function redrawConditions(button) {
+    clearTimeout(waiting); // it would take the place of this, and a button's deed would be lost
     const sent = typedIn(document.getElementById("conditions"));
     const drawn = await conditionsFrom(button).catch(() => null);
     if (!drawn) return;
