@@ -12,12 +12,15 @@ from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
+from supportops.running.arguments import BASE_DIR
 from supportops.running.console import say
 from supportops.running.processes import adopt_orphans, end, spawn
 from supportops.running.supervisor import end_orphans
 from tests import servers
 
 NOTHING_COLLECTED = 5
+# Screens of the admin as the browser tests saw them, for people to look at.
+PICTURES = BASE_DIR / "build" / "pictures"
 
 
 class Round:
@@ -28,6 +31,7 @@ class Round:
         self._counts = folder / f"{name}.json"
         self._output = None if is_shown else folder / f"{name}.out"
         environment = {**os.environ, **given, "SUPPORTOPS_TEST_COUNTS": str(self._counts)}
+        environment.setdefault("SUPPORTOPS_TEST_PICTURES", str(PICTURES))
         command = [sys.executable, "-m", "pytest", *arguments]
         with ExitStack() as stack:
             output = stack.enter_context(self._output.open("wb")) if self._output else None

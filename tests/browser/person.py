@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.builders import PASSWORD
 
-# Where pictures for people to look at go, where somebody wants them.
+# Where pictures for people to look at go; nowhere when it is empty. `run.py test` keeps them in build/pictures.
 PICTURES = os.environ.get("SUPPORTOPS_TEST_PICTURES", "")
 
 
@@ -59,6 +59,7 @@ class Person:
     def picture(self, name: str) -> None:
         """Keep a picture of the page as it is, where pictures are wanted."""
         if PICTURES:
+            Path(PICTURES).mkdir(parents=True, exist_ok=True)
             place = Path(PICTURES) / f"{name}-{self.width}-{self.scheme}.png"
             self.page.screenshot(path=str(place), full_page=True)
 
