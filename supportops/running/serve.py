@@ -69,6 +69,7 @@ class Start:
         self._lock: int = -1
         self._listener: socket.socket
         self._is_announced = False
+        self._has_complained = False
         self._began = time.monotonic()
 
     def begin(self) -> None:
@@ -298,7 +299,7 @@ class Start:
         return add
 
     def announce_when_ready(self) -> None:
-        """Say once that the web answers, or that it takes suspiciously long."""
+        """Say once that the web answers; and before, once, that it takes suspiciously long."""
         if self._is_announced:
             return
         waited = time.monotonic() - self._began
@@ -309,8 +310,8 @@ class Start:
                 f"SupportOps is ready ({shape}, {waited:.0f} s): http://{address_for_url(self.host)}:{self.port}/admin/"
             )
             say(f"Data folder {self.data}. Ctrl-C ends it.")
-        elif waited > READY_SECONDS:
-            self._is_announced = True
+        elif waited > READY_SECONDS and not self._has_complained:
+            self._has_complained = True
             complain(f"The web does not answer yet after {waited:.0f} s; see {self.data / 'logs'}.")
 
 
