@@ -16,7 +16,7 @@ from supportops.tenancy.list_filters import ChoiceFilter, TextFilter
 # So many are offered to choose from; beyond that one comes from the rule's own page.
 _MOST_RULES = 200
 # Steps that wait for people are few; should they not be, the newest of them are found.
-_MOST_WAITING = 1000
+_MOST_WAITING = 500
 _MOST_EVENTS = 500
 
 

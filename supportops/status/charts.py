@@ -67,7 +67,7 @@ def chart_of(window: str) -> Chart:
     span = SPANS[window]
     starts = _starts(window, span)
     sums = _of_rows(starts[0], span) if window == "1h" else _of_rollups(starts[0], span)
-    rows = [{"at": at, **{name: sums[at, name] for name in SERIES}} for at in starts]
+    rows: list[dict[str, Any]] = [{"at": at, **{name: sums[at, name] for name in SERIES}} for at in starts]
     most = _round_up(max((row[name] for row in rows for name in SERIES), default=0))
     lines = [
         Line(name, label, sum(row[name] for row in rows), _points([row[name] for row in rows], most))

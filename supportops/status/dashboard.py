@@ -116,7 +116,7 @@ def _slowest(integration_ids: list[Any]) -> list[dict[str, Any]]:
         ]:
             if start is not None and end is not None:
                 took[platform, action].append((end - start).total_seconds() * 1000)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "platform": platform,
             "action": action,

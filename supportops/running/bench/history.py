@@ -170,7 +170,7 @@ def _story(tenant: _Tenant, number: int, at: datetime, *, has_content: bool) -> 
     delivery_id, trace = _id(at, random), f"{random.getrandbits(128):032x}"
     status = random.choices(("processed", "ignored", "failed", "rejected"), (940, 45, 10, 5))[0]
     account = tenant.inbound[number % len(tenant.inbound)]
-    ticket = {
+    ticket: dict[str, Any] = {
         "id": 4000 + number // 2,
         "subject": f"{random.choice(_WORDS).title()} {random.choice(_WORDS)}, please help",
         "priority": random.randint(1, 4),
