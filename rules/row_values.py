@@ -82,18 +82,16 @@ def _one(text: str, type_: str) -> Any:
     typed = text.strip()
     if type_ == "text":
         return text
-    if type_ == "time":
-        return _moment(typed)
-    if _NUMBER.fullmatch(typed):
+    if type_ != "time" and _NUMBER.fullmatch(typed):
         return _number(typed)
-    if typed in _WORDS:
+    if type_ != "time" and typed in _WORDS:
         return _WORDS[typed]
     if len(typed) > 1 and typed[0] == typed[-1] == '"':
         try:
             return parsed(typed)
         except NotReadable:
             return typed
-    return typed
+    return _moment(typed) if type_ == "time" else typed
 
 
 def _number(text: str) -> Any:
