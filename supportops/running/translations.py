@@ -41,17 +41,28 @@ def declared_texts() -> Iterator[str]:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportops.settings")
     django.setup()
+    from audit import vocabulary
+    from audit.filters import resource_types
+    from integrations import notices
     from integrations.credentials import credentials_model
     from integrations.pieces import pieces_of
     from integrations.registry import all_connectors
     from rules import gallery
     from rules.kinds import MODELS
+    from supportops.tenancy import model_texts, theme_texts
+    from supportops.tenancy.roles import Permission, Role
+    from supportops.tenancy.templatetags.admin_parts import BADGE_WORDS
 
     def of_model(model: Any) -> Iterator[str]:
         for piece in pieces_of(model) if model is not None else ():
             yield piece.label
             yield piece.help
 
+    yield from model_texts.declared_texts()
+    yield from theme_texts.TEXTS
+    yield from (word.replace("_", " ") for word in (*BADGE_WORDS, *resource_types()))
+    yield from (*Permission, *Role)
+    yield from (*notices.EVENTS.values(), *(vocabulary.meaning_of(name) for name in vocabulary.names()))
     for connector in all_connectors():
         if connector.is_own:
             continue

@@ -8,6 +8,8 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from supportops.texts import translated
+
 register = template.Library()
 
 # A value longer than this is cut where it is shown; the API gives all of it.
@@ -28,6 +30,8 @@ _TONES = {
     ),
     "busy": ("running", "pending", "sending", "accepted"),
 }
+# Words of badges that are no choice of a model.
+BADGE_WORDS = (*(word for words in _TONES.values() for word in words), "disabled", "sealed", "unknown", "expired")
 _TONE_OF = {word: tone for tone, words in _TONES.items() for word in words}
 
 
@@ -54,7 +58,13 @@ def tone_of(state: str) -> str:
 def badge(state: Any) -> SafeString:
     """Return a state as a coloured word; the word says it, the colour only helps."""
     word = str(state or "unknown")
-    return format_html('<span class="so-badge so-{}">{}</span>', tone_of(word), word.replace("_", " "))
+    return format_html('<span class="so-badge so-{}">{}</span>', tone_of(word), words(word))
+
+
+@register.filter
+def declared(text: Any) -> str:
+    """Return what a connector, a template of the gallery or the like says of itself, in the reader's language."""
+    return translated(str(text or ""))
 
 
 @register.filter
@@ -79,8 +89,8 @@ def milliseconds(value: float | None) -> str:
 
 @register.filter
 def words(name: str) -> str:
-    """Return a name of code as words: `error_class` as `error class`."""
-    return str(name).replace("_", " ").replace(".", " ")
+    """Return a name of code as words, in the reader's language where they have a translation: `error class`."""
+    return translated(str(name).replace("_", " ").replace(".", " "))
 
 
 @register.filter
