@@ -22,7 +22,8 @@ from supportops.tenancy.list_filters import FromFilter, SinceFilter, UntilFilter
 from supportops.tenancy.lists import ListAdmin
 from supportops.tenancy.pages import Page
 from supportops.tenancy.roles import Permission
-from supportops.tenancy.templatetags.admin_parts import badge
+from supportops.tenancy.templatetags.admin_parts import badge, words
+from supportops.texts import translated
 
 # A search finds so many of the newest entries; filters lead further.
 _MOST_FOUND = 500
@@ -80,11 +81,11 @@ class AuditEntryAdmin(ListAdmin):
     @admin.display(description=gettext_lazy("actor"))
     def actor(self, entry: AuditEntry) -> str:
         shown = showing.actor_of(entry, _people(entry))
-        return f"{shown['name'] or shown['id'] or '(erased)'} ({shown['type']})"
+        return f"{shown['name'] or shown['id'] or _('(erased)')} ({words(shown['type'])})"
 
     @admin.display(description=gettext_lazy("resource"))
     def resource(self, entry: AuditEntry) -> str:
-        return f"{entry.resource_type} {entry.resource_id}".strip()
+        return f"{words(entry.resource_type)} {entry.resource_id}".strip()
 
     @admin.display(description=gettext_lazy("sealed"))
     def is_sealed(self, entry: AuditEntry) -> SafeString:
@@ -120,7 +121,7 @@ class AuditEntryAdmin(ListAdmin):
             original=entry,
             entry=entry,
             shown=shown,
-            meaning=vocabulary.meaning_of(entry.action),
+            meaning=translated(vocabulary.meaning_of(entry.action)),
             changes=reading.lines_of(entry.action, shown["changes"]),
             address=reading.address_of(entry.resource_type, entry.resource_id),
         )

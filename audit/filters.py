@@ -11,6 +11,7 @@ from audit import vocabulary
 from audit.recording import resource_type_of
 from supportops.tenancy.list_filters import ChoiceFilter, TextFilter
 from supportops.tenancy.owned import OrganizationOwned
+from supportops.tenancy.templatetags.admin_parts import words
 
 
 def resource_types() -> list[str]:
@@ -36,7 +37,7 @@ class ResourceFilter(ChoiceFilter):
     parameter_name = "resource_type"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, Any]]:
-        return [(kind, kind.replace("_", " ")) for kind in resource_types()]
+        return [(kind, words(kind)) for kind in resource_types()]
 
 
 class ActorFilter(ChoiceFilter):

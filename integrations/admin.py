@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from integrations import (
     file_admin,
@@ -111,8 +111,11 @@ class IntegrationAdmin(PagedAdmin):
         rows = [row for row in queryset if row.is_enabled is not is_enabled]
         for row in rows:
             lifecycle.change(row, is_enabled=is_enabled)
-        word = "enabled" if is_enabled else "disabled"
-        messages.success(request, f"{len(rows)} integration{'' if len(rows) == 1 else 's'} {word}.")
+        if is_enabled:
+            text = ngettext("%(count)s integration switched on.", "%(count)s integrations switched on.", len(rows))
+        else:
+            text = ngettext("%(count)s integration switched off.", "%(count)s integrations switched off.", len(rows))
+        messages.success(request, text % {"count": len(rows)})
 
     # --- one integration ----------------------------------------------------------------------------------------
     def changeform_view(
@@ -152,7 +155,8 @@ class IntegrationAdmin(PagedAdmin):
             except lifecycle.Refused as refusal:
                 forms.show(refusal.problems)
             else:
-                return self._secret_page(request, row, endpoint, secret, title=f"{row.name} is connected", is_new=True)
+                title = _("%(name)s is connected") % {"name": row.name}
+                return self._secret_page(request, row, endpoint, secret, title=title, is_new=True)
         return self._form(request, connector, forms)
 
     def _change(self, request: HttpRequest, row: Integration) -> HttpResponse:
@@ -185,7 +189,7 @@ class IntegrationAdmin(PagedAdmin):
             except lifecycle.Refused as refusal:
                 forms.show(refusal.problems)
             else:
-                return self.back(request, row, said=f"{given['name']} is saved.")
+                return self.back(request, row, said=_("%(name)s is saved.") % {"name": given["name"]})
         return self._form(request, connector, forms, row)
 
     def _form(
@@ -413,11 +417,12 @@ class IntegrationAdmin(PagedAdmin):
 
     def enable_view(self, request: HttpRequest, row: Integration) -> HttpResponse:
         lifecycle.change(row, is_enabled=True)
-        return self.back(request, row, said=f"{row.name} is switched on.")
+        return self.back(request, row, said=_("%(name)s is switched on.") % {"name": row.name})
 
     def disable_view(self, request: HttpRequest, row: Integration) -> HttpResponse:
         lifecycle.change(row, is_enabled=False)
-        return self.back(request, row, said=f"{row.name} is switched off: nothing is sent, deliveries are refused.")
+        text = _("%(name)s is switched off: nothing is sent, deliveries are refused.")
+        return self.back(request, row, said=text % {"name": row.name})
 
     # --- deleting -----------------------------------------------------------------------------------------------
     def get_deleted_objects(
@@ -433,7 +438,7 @@ class IntegrationAdmin(PagedAdmin):
             for row in objs
         ]
         denied = set() if self.has_delete_permission(request) else {"integration"}
-        return names, {"integrations": len(names)}, denied, []
+        return names, {_("integrations"): len(names)}, denied, []
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         row = self.get_object(request, unquote(object_id))
@@ -451,7 +456,7 @@ class IntegrationAdmin(PagedAdmin):
             self.delete_model(request, row)
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
-        messages.success(request, f"{obj_display} is deleted.")
+        messages.success(request, _("%(name)s is deleted.") % {"name": obj_display})
         return HttpResponseRedirect(self.address("changelist"))
 
 

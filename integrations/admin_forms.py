@@ -22,10 +22,19 @@ from integrations.refusals import Problem
 from supportops.tenancy.models import Environment
 
 _SCHEMES = {
-    "shared_secret": "shared_secret: the sender shows a secret with each call",
-    "hmac": "hmac: signed by Standard Webhooks",
-    "standard_webhooks": "standard_webhooks: signed by Standard Webhooks",
-    "hmac_sha256": "hmac_sha256: HMAC-SHA256 with a header of your choice",
+    "shared_secret": gettext_lazy("shared_secret: the sender shows a secret with each call"),
+    "hmac": gettext_lazy("hmac: signed by Standard Webhooks"),
+    "standard_webhooks": gettext_lazy("standard_webhooks: signed by Standard Webhooks"),
+    "hmac_sha256": gettext_lazy("hmac_sha256: HMAC-SHA256 with a header of your choice"),
+}
+# Options of the schemes.
+_OPTIONS = {
+    "header": gettext_lazy("Header"),
+    "timestamp_header": gettext_lazy("Timestamp header"),
+    "encoding": gettext_lazy("Encoding"),
+    "prefix": gettext_lazy("Prefix"),
+    "separator": gettext_lazy("Separator"),
+    "scheme": gettext_lazy("Scheme"),
 }
 
 
@@ -34,16 +43,19 @@ class BasicsForm(forms.Form):
 
     name = forms.CharField(
         max_length=200,
+        label=gettext_lazy("Name"),
         widget=UnfoldAdminTextInputWidget(),
         help_text=gettext_lazy("Rules may name the integration by it."),
     )
     environment = forms.ChoiceField(
         required=False,
+        label=gettext_lazy("Environment"),
         widget=UnfoldAdminSelectWidget(),
         help_text=gettext_lazy("Rules of an environment take its own integration first."),
     )
     enabled = forms.BooleanField(
         required=False,
+        label=gettext_lazy("Enabled"),
         widget=UnfoldBooleanWidget(),
         help_text=gettext_lazy("Switched off, nothing is sent and deliveries are refused."),
     )
@@ -65,7 +77,7 @@ class BasicsForm(forms.Form):
         if row is None or not can_reconcile:
             del self.fields["reconcile"]
         names = Environment.objects.values_list("name", flat=True)
-        _field(self, "environment").choices = [("", "all environments"), *((name, name) for name in names)]
+        _field(self, "environment").choices = [("", _("all environments")), *((name, name) for name in names)]
         _field(self, "enabled").is_checkbox = True
         if row is None:
             del self.fields["enabled"]
@@ -82,6 +94,7 @@ class WebhookForm(forms.Form):
 
     scheme = forms.ChoiceField(
         required=False,
+        label=gettext_lazy("Scheme"),
         widget=UnfoldAdminSelectWidget(),
         help_text=gettext_lazy("Nothing else is taken at this address."),
     )
@@ -118,7 +131,8 @@ class WebhookForm(forms.Form):
                 if is_set
                 else _("Until it is given every request is refused.")
             )
-            self.fields["secret"].help_text = f"{connector.name} makes it; copy it from there. {kept}"
+            made = _("%(name)s makes it; copy it from there.") % {"name": connector.name}
+            self.fields["secret"].help_text = f"{made} {kept}"
         else:
             del self.fields["secret"]
         self.option_names = self._add_options(connector, names)
@@ -134,9 +148,9 @@ class WebhookForm(forms.Form):
                 required=False,
                 strip=False,
                 max_length=100,
-                label=name.replace("_", " ").capitalize(),
+                label=_OPTIONS.get(name, name),
                 widget=UnfoldAdminTextInputWidget(),
-                help_text="For hmac_sha256." + (" hex or base64." if name == "encoding" else ""),
+                help_text=_("For hmac_sha256: hex or base64.") if name == "encoding" else _("For hmac_sha256."),
             )
             self.initial[f"option_{name}"] = stored.get(name, default)
         return list(options)

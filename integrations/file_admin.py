@@ -36,6 +36,7 @@ class UploadForm(ScopedModelForm):
     name = forms.CharField(
         required=False,
         max_length=255,
+        label=gettext_lazy("Name"),
         widget=UnfoldAdminTextInputWidget(),
         help_text=gettext_lazy("What actions name it by; the file's own name when left empty."),
     )
@@ -73,7 +74,7 @@ class StoredFileAdmin(PagedAdmin):
 
     @admin.display(description=gettext_lazy("content"))
     def download(self, row: StoredFile) -> SafeString:
-        return format_html('<a class="so-button" href="{}">Download</a>', self.address("content_view", row.pk))
+        return format_html('<a class="so-button" href="{}">{}</a>', self.address("content_view", row.pk), _("Download"))
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:

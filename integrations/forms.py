@@ -143,7 +143,10 @@ class SettingsForm(_ModelForm):
     def field_for(self, piece: Piece) -> forms.Field:
         if piece.kind is Kind.BOOLEAN and not piece.is_nullable:
             return BooleanPieceField(
-                required=False, label=piece.label, help_text=piece.help, widget=UnfoldBooleanWidget()
+                required=False,
+                label=translated(piece.label),
+                help_text=translated(piece.help),
+                widget=UnfoldBooleanWidget(),
             )
         field = PieceField(piece, self.original, widget=piece_widget(piece))
         _suggest(field, piece, self.prefix or "", self.choices_at)
@@ -183,22 +186,26 @@ class CredentialsForm(_ModelForm):
 
     def field_for(self, piece: Piece) -> forms.Field:
         is_stored = piece.name in self.stored
-        help_text = f"{piece.help} {_KEPT}".strip() if is_stored else piece.help
+        help_text = f"{translated(piece.help)} {_KEPT}".strip() if is_stored else translated(piece.help)
         if self.is_secret(piece):
             attributes = {"autocomplete": "new-password", "spellcheck": "false"}
             if is_stored:
-                attributes["placeholder"] = "•••••••• (stored)"
+                attributes["placeholder"] = _("•••••••• (stored)")
             widget: forms.Widget = UnfoldAdminPasswordWidget(attrs=attributes)
         elif piece.kind in (Kind.CHOICE, Kind.BOOLEAN):
             widget = _select(piece)
         else:
-            widget = UnfoldAdminTextInputWidget(attrs={"placeholder": "(stored)"} if is_stored else {})
+            widget = UnfoldAdminTextInputWidget(attrs={"placeholder": _("(stored)")} if is_stored else {})
         return PieceField(piece, {}, widget=widget, help_text=help_text, is_needed=piece.is_required and not is_stored)
 
     def further_field(self) -> FurtherField:
         stored = sorted(self.stored - {piece.name for piece in self.pieces})
-        kept = f" Stored: {', '.join(stored)}. What is not written here is kept." if stored else ""
-        return FurtherField(label=_("Further fields") if self.pieces else _("Fields"), help_text=f"{HOW}{kept}")
+        kept = (
+            _("Stored: %(names)s. What is not written here is kept.") % {"names": ", ".join(stored)} if stored else ""
+        )
+        return FurtherField(
+            label=_("Further fields") if self.pieces else _("Fields"), help_text=f"{HOW} {kept}".strip()
+        )
 
     def initial_for(self, piece: Piece) -> Any:
         return piece.default if self.is_new and not self.is_secret(piece) else None
@@ -233,7 +240,9 @@ class TemplatesForm(_ModelForm):
             widget: forms.Widget = UnfoldAdminExpandableTextareaWidget(attrs={**attributes, **extra})
         else:
             widget = UnfoldAdminTextInputWidget(attrs={**attributes, "placeholder": _placeholder(piece)})
-        field = PieceField(piece, self.original, widget=widget, help_text=f"{piece.help} {_HOW.get(piece.kind, '')}")
+        field = PieceField(
+            piece, self.original, widget=widget, help_text=f"{translated(piece.help)} {_HOW.get(piece.kind, '')}"
+        )
         if piece.kind is Kind.BOOLEAN:
             field.suggestions = ("true", "false")
             field.has_suggestions = True
@@ -246,7 +255,7 @@ class TemplatesForm(_ModelForm):
 _HOW = {
     Kind.LINES: gettext_lazy("One to a line."),
     Kind.JSON: gettext_lazy("As JSON."),
-    Kind.BOOLEAN: "true or false.",
+    Kind.BOOLEAN: gettext_lazy("true or false."),
 }
 
 

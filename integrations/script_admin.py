@@ -25,6 +25,7 @@ class ScriptForm(ScopedModelForm):
     """A script."""
 
     text = forms.CharField(
+        label=gettext_lazy("Text"),
         strip=False,
         max_length=scripts.MOST_CHARACTERS,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 20, "spellcheck": "false", "class": "font-mono"}),

@@ -66,7 +66,7 @@ class IntegrationTypeAdmin(PagedAdmin):
             except Refused as refusal:
                 problems = show(refusal.problems, basics)
             else:
-                return self.back(request, saved, said=f"{saved.name} is saved.")
+                return self.back(request, saved, said=_("%(name)s is saved.") % {"name": saved.name})
         return self.shown(
             request,
             f"{_FOLDER}/form.html",
@@ -172,7 +172,7 @@ class IntegrationTypeAdmin(PagedAdmin):
             try:
                 type_lifecycle.delete(row)
             except Refused as refusal:
-                messages.error(request, f"{row.name} stays. {refusal}")
+                messages.error(request, _("%(name)s stays. %(why)s") % {"name": row.name, "why": refusal})
 
 
 def _given(values: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.formsets import BaseFormSet
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminExpandableTextareaWidget,
@@ -21,21 +23,28 @@ from integrations.lifecycle import Problem
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-_KINDS = [(kind, kind) for kind in ("text", "password", "number", "boolean", "url", "select")]
+_KINDS = [
+    ("text", gettext_lazy("text")),
+    ("password", gettext_lazy("password")),
+    ("number", gettext_lazy("number")),
+    ("boolean", gettext_lazy("yes or no")),
+    ("url", gettext_lazy("URL")),
+    ("select", gettext_lazy("choice of several")),
+]
 _METHODS = [(method, method) for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")]
 _SIGN_INS = [
-    ("none", "none"),
-    ("header", "a header"),
-    ("query", "a field of the query"),
-    ("basic", "user name and password (Basic)"),
-    ("bearer", "a bearer token"),
-    ("oauth", "OAuth client credentials"),
+    ("none", gettext_lazy("none")),
+    ("header", gettext_lazy("a header")),
+    ("query", gettext_lazy("a field of the query")),
+    ("basic", gettext_lazy("user name and password (Basic)")),
+    ("bearer", gettext_lazy("a bearer token")),
+    ("oauth", gettext_lazy("OAuth client credentials")),
 ]
 _EFFECTS = [
-    ("", "what the method says"),
-    ("reads", "reads"),
-    ("sets", "sets: repeating sets the same again"),
-    ("creates", "creates: repeating makes another"),
+    ("", gettext_lazy("what the method says")),
+    ("reads", gettext_lazy("reads")),
+    ("sets", gettext_lazy("sets: repeating sets the same again")),
+    ("creates", gettext_lazy("creates: repeating makes another")),
 ]
 
 
@@ -45,7 +54,7 @@ def _text(label: "StrOrPromise" = "", help_text: "StrOrPromise" = "", **more: An
 
 
 def _choice(
-    choices: Sequence[tuple[str, str]], label: "StrOrPromise" = "", help_text: "StrOrPromise" = ""
+    choices: Sequence[tuple[str, "StrOrPromise"]], label: "StrOrPromise" = "", help_text: "StrOrPromise" = ""
 ) -> forms.ChoiceField:
     return forms.ChoiceField(
         required=False, choices=choices, label=label or None, help_text=help_text, widget=UnfoldAdminSelectWidget()
@@ -55,16 +64,27 @@ def _choice(
 class TypeForm(forms.Form):
     """A type but for its parameters, sign-in and actions."""
 
-    name = _text(help_text=gettext_lazy("As people call it."))
-    key = _text(help_text=gettext_lazy("How rules name it; made from the name when left empty, and never changed."))
-    description = forms.CharField(required=False, widget=UnfoldAdminExpandableTextareaWidget(attrs={"rows": 2}))
-    module = _choice([], help_text=gettext_lazy("A plain module that does its work; without one, HTTP actions do."))
+    name = _text(gettext_lazy("Name"), gettext_lazy("As people call it."))
+    key = _text(
+        gettext_lazy("Key"),
+        gettext_lazy("How rules name it; made from the name when left empty, and never changed."),
+    )
+    description = forms.CharField(
+        required=False,
+        label=gettext_lazy("Description"),
+        widget=UnfoldAdminExpandableTextareaWidget(attrs={"rows": 2}),
+    )
+    module = _choice(
+        [],
+        gettext_lazy("Module"),
+        gettext_lazy("A plain module that does its work; without one, HTTP actions do."),
+    )
     base_url = _text(
         gettext_lazy("Base URL"),
         gettext_lazy("Such as https://api.example.com/v1. A parameter may stand in it: https://{account}.example.com"),
     )
     test_method = _choice(
-        [("", "no test"), *_METHODS], gettext_lazy("Connection test"), gettext_lazy("A harmless request.")
+        [("", gettext_lazy("no test")), *_METHODS], gettext_lazy("Connection test"), gettext_lazy("A harmless request.")
     )
     test_path = _text(gettext_lazy("Path of the test"), gettext_lazy("Under the base URL, such as /me."))
     forget_credentials = forms.BooleanField(
@@ -80,7 +100,7 @@ class TypeForm(forms.Form):
         module: Any = self.fields["module"]
         known = [cls.key for cls in registry.plain_modules()]
         present = [document["module"]] if document.get("module") and document["module"] not in known else []
-        module.choices = [("", "none"), *((key, key) for key in [*known, *present])]
+        module.choices = [("", _("none")), *((key, key) for key in [*known, *present])]
         box: Any = self.fields["forget_credentials"]
         box.is_checkbox = True
         if document:
@@ -144,13 +164,15 @@ class SignInForm(forms.Form):
 class ParameterForm(forms.Form):
     """One parameter; a row without a name is none."""
 
-    name = _text()
-    label = _text()
-    type = _choice(_KINDS)
-    description = _text()
-    default = _text()
-    choices = _text(help_text=gettext_lazy("For a select: a, b, c"))
-    required = forms.BooleanField(required=False, initial=True, widget=UnfoldBooleanWidget())
+    name = _text(gettext_lazy("Name"))
+    label = _text(gettext_lazy("Label"))
+    type = _choice(_KINDS, gettext_lazy("Type"))
+    description = _text(gettext_lazy("Description"))
+    default = _text(gettext_lazy("Default"))
+    choices = _text(gettext_lazy("Choices"), gettext_lazy("For a choice of several: a, b, c"))
+    required = forms.BooleanField(
+        required=False, label=gettext_lazy("Required"), initial=True, widget=UnfoldBooleanWidget()
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -163,13 +185,13 @@ class ParameterForm(forms.Form):
             return None
         if kind == "boolean":
             if text.lower() not in ("true", "false"):
-                raise ValidationError("true or false.")
+                raise ValidationError(_("true or false."))
             return text.lower() == "true"
         if kind == "number":
             try:
                 return float(text) if "." in text else int(text)
             except ValueError:
-                raise ValidationError(f"'{text[:40]}' is not a number.") from None
+                raise ValidationError(_("'%(text)s' is not a number.") % {"text": text[:40]}) from None
         return text
 
     def values(self) -> dict[str, Any]:
@@ -216,15 +238,22 @@ def _shown(value: Any) -> str:
 class ActionForm(forms.Form):
     """An HTTP action but for its parameters. Values of parameters are written as {name}."""
 
-    name = _text(help_text=gettext_lazy("Lower case, such as create_customer."))
-    label = _text()
-    description = forms.CharField(required=False, widget=UnfoldAdminExpandableTextareaWidget(attrs={"rows": 2}))
-    method = _choice(_METHODS)
-    path = _text(help_text=gettext_lazy("Under the base URL, such as /customers/{customer}/notes."))
+    name = _text(gettext_lazy("Name"), gettext_lazy("Lower case, such as create_customer."))
+    label = _text(gettext_lazy("Label"))
+    description = forms.CharField(
+        required=False,
+        label=gettext_lazy("Description"),
+        widget=UnfoldAdminExpandableTextareaWidget(attrs={"rows": 2}),
+    )
+    method = _choice(_METHODS, gettext_lazy("Method"))
+    path = _text(gettext_lazy("Path"), gettext_lazy("Under the base URL, such as /customers/{customer}/notes."))
     params = FurtherField(label=gettext_lazy("Query"), help_text=HOW)
     headers = FurtherField(label=gettext_lazy("Headers"), help_text=HOW)
-    body = FurtherField(label=gettext_lazy("Body"), help_text=f"{HOW} A whole {{name}} keeps the value's type.")
-    body_format = _choice([("json", "JSON"), ("form", "form")], gettext_lazy("Body is sent as"))
+    body = FurtherField(
+        label=gettext_lazy("Body"),
+        help_text=format_lazy("{} {}", HOW, gettext_lazy("A whole {name} keeps the value's type.")),
+    )
+    body_format = _choice([("json", "JSON"), ("form", gettext_lazy("form"))], gettext_lazy("Body is sent as"))
     expected_status = _text(
         gettext_lazy("Expected status"), gettext_lazy("Such as 200, 201. Empty: every 2xx is a success.")
     )
@@ -232,7 +261,9 @@ class ActionForm(forms.Form):
         label=gettext_lazy("Keep of the answer"),
         help_text=gettext_lazy("One to a line: name = dotted.path.0. Empty: all of it."),
     )
-    effect = _choice(_EFFECTS, help_text=gettext_lazy("Decides whether a call that was cut off is repeated."))
+    effect = _choice(
+        _EFFECTS, gettext_lazy("Effect"), gettext_lazy("Decides whether a call that was cut off is repeated.")
+    )
     idempotency_header = _text(
         gettext_lazy("Idempotency header"), gettext_lazy("One that takes a key of ours, where the platform has one.")
     )
@@ -250,7 +281,7 @@ class ActionForm(forms.Form):
     def clean_expected_status(self) -> list[int]:
         parts = [part.strip() for part in self.cleaned_data["expected_status"].split(",") if part.strip()]
         if not all(part.isdecimal() for part in parts):
-            raise ValidationError("Numbers, with commas between them.")
+            raise ValidationError(_("Numbers, with commas between them."))
         return [int(part) for part in parts]
 
     def values(self) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from integrations import usage
 from rules import authoring, calendar_admin, recipient_admin, run_admin, table_admin, variable_admin
@@ -76,27 +78,27 @@ class RuleAdmin(BuilderPages, TrialPages, WorkflowPages):
             page.result_list = _with_figures(list(page.result_list))
         return response
 
-    @admin.display(description="trigger")
+    @admin.display(description=gettext_lazy("trigger"))
     def trigger(self, rule: Any) -> str:
         return str(rule.shown_trigger)
 
-    @admin.display(description="state", ordering="is_enabled")
+    @admin.display(description=gettext_lazy("state"), ordering="is_enabled")
     def state(self, rule: Rule) -> SafeString:
         return badge("enabled" if rule.is_enabled else "disabled")
 
-    @admin.display(description="last fired", ordering="fired_at")
+    @admin.display(description=gettext_lazy("last fired"), ordering="fired_at")
     def last_fired(self, rule: Any) -> Any:
         return rule.fired_at
 
-    @admin.display(description="succeeded in 7 days")
+    @admin.display(description=gettext_lazy("succeeded in 7 days"))
     def success(self, rule: Any) -> str:
         return str(rule.shown_success)
 
-    @admin.action(description="Enable", permissions=["change"])
+    @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
     def enable_selected(self, request: HttpRequest, queryset: "QuerySet[Rule]") -> None:
         self._switch(request, queryset, True)
 
-    @admin.action(description="Disable", permissions=["change"])
+    @admin.action(description=gettext_lazy("Disable"), permissions=["change"])
     def disable_selected(self, request: HttpRequest, queryset: "QuerySet[Rule]") -> None:
         self._switch(request, queryset, False)
 
@@ -104,8 +106,11 @@ class RuleAdmin(BuilderPages, TrialPages, WorkflowPages):
         rules = [rule for rule in queryset if rule.is_enabled is not is_enabled]
         for rule in rules:
             authoring.set_enabled(rule, is_enabled)
-        word = "enabled" if is_enabled else "disabled"
-        messages.success(request, f"{len(rules)} rule{'' if len(rules) == 1 else 's'} {word}.")
+        if is_enabled:
+            text = ngettext("%(count)s rule switched on.", "%(count)s rules switched on.", len(rules))
+        else:
+            text = ngettext("%(count)s rule switched off.", "%(count)s rules switched off.", len(rules))
+        messages.success(request, text % {"count": len(rules)})
 
     # --- one rule -----------------------------------------------------------------------------------------------
     def changeform_view(
@@ -126,7 +131,7 @@ class RuleAdmin(BuilderPages, TrialPages, WorkflowPages):
         try:
             draft = RuleDraft.of_post(request.POST, catalogue)
         except Unreadable as error:
-            messages.error(request, f"{error} Nothing was saved.")
+            messages.error(request, _("%(problem)s Nothing was saved.") % {"problem": error})
             return HttpResponseRedirect(request.path)
         if "_save" in request.POST:
             return self._save(request, rule, draft)
@@ -135,8 +140,11 @@ class RuleAdmin(BuilderPages, TrialPages, WorkflowPages):
     def _save(self, request: HttpRequest, rule: Rule | None, draft: RuleDraft) -> HttpResponse:
         if rule is not None and request.POST.get("version") != str(rule.version):
             draft.problems.append(
-                f"Somebody else saved version {rule.version} meanwhile. Open the rule anew in another tab, compare, "
-                "and make your change there."
+                _(
+                    "Somebody else saved version %(number)s meanwhile. Open the rule anew in another tab, compare, "
+                    "and make your change there."
+                )
+                % {"number": rule.version}
             )
             return self._page(request, rule, draft)
         document = draft.document()
@@ -153,7 +161,8 @@ class RuleAdmin(BuilderPages, TrialPages, WorkflowPages):
             else:
                 for warning in warnings:
                     messages.warning(request, warning)
-                return self.back(request, saved, said=f"{saved.name} is saved as version {saved.version}.")
+                text = _("%(name)s is saved as version %(number)s.")
+                return self.back(request, saved, said=text % {"name": saved.name, "number": saved.version})
         return self._page(request, rule, draft)
 
     def _page(self, request: HttpRequest, rule: Rule | None, draft: RuleDraft) -> TemplateResponse:
@@ -170,7 +179,7 @@ class RuleAdmin(BuilderPages, TrialPages, WorkflowPages):
         return self.shown(
             request,
             _FORM,
-            rule.name if rule else "New rule",
+            rule.name if rule else _("New rule"),
             rule=rule,
             original=rule,
             draft=draft,
@@ -209,7 +218,7 @@ class RuleAdmin(BuilderPages, TrialPages, WorkflowPages):
         return self.shown(
             request,
             "admin/rules/rule/versions.html",
-            f"Versions of {rule.name}",
+            _("Versions of %(name)s") % {"name": rule.name},
             rule=rule,
             original=rule,
             versions=shown[:_VERSIONS_SHOWN],
@@ -222,25 +231,26 @@ class RuleAdmin(BuilderPages, TrialPages, WorkflowPages):
                 raise RuleVersion.DoesNotExist
             rule = authoring.roll_back(rule, int(number), author=request.user.get_username())
         except RuleVersion.DoesNotExist:
-            return self.back(request, rule, said="There is no such version.", level=messages.ERROR)
-        return self.back(request, rule, said=f"Version {number} is live again, as version {rule.version}.")
+            return self.back(request, rule, said=_("There is no such version."), level=messages.ERROR)
+        text = _("Version %(number)s is live again, as version %(newest)s.")
+        return self.back(request, rule, said=text % {"number": number, "newest": rule.version})
 
     # --- switching and starting ---------------------------------------------------------------------------------
     def enable_view(self, request: HttpRequest, rule: Rule) -> HttpResponse:
         authoring.set_enabled(rule, True)
-        return self.back(request, rule, said=f"{rule.name} is switched on.")
+        return self.back(request, rule, said=_("%(name)s is switched on.") % {"name": rule.name})
 
     def disable_view(self, request: HttpRequest, rule: Rule) -> HttpResponse:
         authoring.set_enabled(rule, False)
-        return self.back(request, rule, said=f"{rule.name} is switched off. Runs under way go on.")
+        return self.back(request, rule, said=_("%(name)s is switched off. Runs under way go on.") % {"name": rule.name})
 
     def execute_view(self, request: HttpRequest, rule: Rule) -> HttpResponse:
         """Ask for the inputs, then start a run by hand and go to it."""
         form, run = self.started(request, rule)
         if run is not None:
-            messages.success(request, "Started.")
+            messages.success(request, _("Started."))
             return HttpResponseRedirect(reverse("admin:rules_run_change", args=[run.pk]))
-        title = f"Start {rule.name}"
+        title = _("Start %(name)s") % {"name": rule.name}
         return self.shown(request, "admin/rules/rule/execute.html", title, rule=rule, original=rule, form=form)
 
     # --- deleting -----------------------------------------------------------------------------------------------
@@ -249,10 +259,11 @@ class RuleAdmin(BuilderPages, TrialPages, WorkflowPages):
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
         """Say what goes: the rule alone. Django would list every run of it, which all stay."""
         names = [
-            f"{rule.name}: no event wakes it any more. Its runs and versions stay in the history." for rule in objs
+            _("%(name)s: no event wakes it any more. Its runs and versions stay in the history.") % {"name": rule.name}
+            for rule in objs
         ]
         denied = set() if self.has_delete_permission(request) else {"rule"}
-        return names, {"rules": len(names)}, denied, []
+        return names, {_("rules"): len(names)}, denied, []
 
     def delete_model(self, request: HttpRequest, obj: Rule) -> None:
         authoring.delete(obj)
@@ -343,7 +354,7 @@ def _with_figures(rules: list[Any]) -> list[Any]:
         rule.shown_trigger = _trigger_text(documents.get(rule.pk, {}))
         of_rule = sums.get(rule.pk, {})
         ended = of_rule.get("succeeded", 0) + of_rule.get("failed", 0)
-        rule.shown_success = f"{of_rule['succeeded']} of {ended}" if ended else "–"
+        rule.shown_success = _("%(count)s of %(all)s") % {"count": of_rule["succeeded"], "all": ended} if ended else "–"
     return rules
 
 

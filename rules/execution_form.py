@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from integrations.forms import PieceField, piece_widget
@@ -26,24 +28,26 @@ _KINDS = {
 class ExecutionForm(forms.Form):
     """One field for each declared input; where none are declared, JSON."""
 
-    environment = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget())
+    environment = forms.ChoiceField(required=False, label=gettext_lazy("Environment"), widget=UnfoldAdminSelectWidget())
 
     def __init__(self, data: Any = None, *, declared: Mapping[str, Input] | None) -> None:
         super().__init__(data, prefix="run")
         names = Environment.objects.values_list("name", flat=True)
-        field_of(self, "environment").choices = [("", "the rule's own"), *((name, name) for name in names)]
+        field_of(self, "environment").choices = [("", _("the rule's own")), *((name, name) for name in names)]
         self.pieces = [_piece(name, spec) for name, spec in (declared or {}).items()]
         for piece in self.pieces:
             self.fields[f"input_{piece.name}"] = PieceField(piece, {}, widget=piece_widget(piece))
             self.initial[f"input_{piece.name}"] = piece.default
         if declared is None:
-            self.fields["any_inputs"] = JsonText(label="Inputs", help_text='As JSON, such as {"severity": "high"}.')
+            self.fields["any_inputs"] = JsonText(
+                label=_("Inputs"), help_text=_('As JSON, such as {"severity": "high"}.')
+            )
         self.order_fields([*(name for name in self.fields if name != "environment"), "environment"])
 
     def clean_any_inputs(self) -> Any:
         value = self.cleaned_data["any_inputs"]
         if value is not None and not isinstance(value, dict):
-            raise forms.ValidationError('Inputs are an object, such as {"severity": "high"}.')
+            raise forms.ValidationError(_('Inputs are an object, such as {"severity": "high"}.'))
         return value
 
     def inputs(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from unfold.widgets import UnfoldBooleanWidget
 
 from integrations.forms import BooleanPieceField, PieceField, piece_widget
 from integrations.pieces import Kind, Piece, merged, pieces_of
+from supportops.texts import translated
 
 # What they are called, and what they mean, where the model does not say it.
 _WORDS: Mapping[str, tuple[Any, Any]] = {
@@ -41,7 +42,7 @@ def _pieces(model: type[BaseModel]) -> list[Piece]:
 def add_further(form: forms.Form, pieces: Collection[Piece], original: Mapping[str, Any]) -> None:
     """Add a field for each piece, with what the document has."""
     for piece in pieces:
-        label, help_text = _WORDS.get(piece.name, (piece.label, piece.help))
+        label, help_text = _WORDS.get(piece.name, (translated(piece.label), translated(piece.help)))
         if _is_box(piece, original):
             field: Any = BooleanPieceField(
                 required=False, label=label, help_text=help_text, widget=UnfoldBooleanWidget()

@@ -8,6 +8,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminExpandableTextareaWidget,
     UnfoldAdminSelectWidget,
@@ -27,6 +29,7 @@ from rules.form_since import add_since, since_of
 from rules.kinds import MODELS
 from rules.step_choices import action_choices
 from rules.step_kinds import as_choice, choice_of, kind_of
+from supportops.texts import translated
 
 MANUAL = "manual"
 _MISSING = object()
@@ -56,10 +59,20 @@ class JsonText(forms.CharField):
 class RuleForm(forms.Form):
     """The rule itself."""
 
-    name = forms.CharField(required=False, max_length=200, widget=UnfoldAdminTextInputWidget())
-    description = forms.CharField(required=False, max_length=5000, widget=UnfoldAdminExpandableTextareaWidget())
+    name = forms.CharField(
+        required=False, max_length=200, label=gettext_lazy("Name"), widget=UnfoldAdminTextInputWidget()
+    )
+    description = forms.CharField(
+        required=False,
+        max_length=5000,
+        label=gettext_lazy("Description"),
+        widget=UnfoldAdminExpandableTextareaWidget(),
+    )
     enabled = forms.BooleanField(
-        required=False, widget=UnfoldBooleanWidget(), help_text="Switched off, no event wakes it."
+        required=False,
+        label=gettext_lazy("Enabled"),
+        widget=UnfoldBooleanWidget(),
+        help_text=gettext_lazy("Switched off, no event wakes it."),
     )
 
     def __init__(self, data: Any = None, *, initial: Mapping[str, Any] | None = None) -> None:
@@ -72,26 +85,28 @@ class TriggerForm(forms.Form):
     """What wakes the rule."""
 
     platform = forms.ChoiceField(
-        required=False, widget=UnfoldAdminSelectWidget(attrs={"data-reload": "reload"}), label="Platform"
+        required=False, widget=UnfoldAdminSelectWidget(attrs={"data-reload": "reload"}), label=gettext_lazy("Platform")
     )
     event = forms.MultipleChoiceField(
-        required=False, widget=forms.CheckboxSelectMultiple(attrs={"data-reload": "reload"}), label="Events"
+        required=False,
+        widget=forms.CheckboxSelectMultiple(attrs={"data-reload": "reload"}),
+        label=gettext_lazy("Events"),
     )
-    integration = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget(), label="Account")
-    environment = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget())
+    integration = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget(), label=gettext_lazy("Account"))
+    environment = forms.ChoiceField(required=False, label=gettext_lazy("Environment"), widget=UnfoldAdminSelectWidget())
     cron = forms.CharField(
         required=False,
         max_length=200,
-        label="When",
+        label=gettext_lazy("When"),
         widget=UnfoldAdminTextInputWidget(),
-        help_text="Minute, hour, day, month, weekday: 0 9 * * 1-5 is nine o'clock from Monday to Friday.",
+        help_text=gettext_lazy("Minute, hour, day, month, weekday: 0 9 * * 1-5 is nine o'clock from Monday to Friday."),
     )
     zone = forms.CharField(
         required=False,
         max_length=63,
-        label="Time zone",
+        label=gettext_lazy("Time zone"),
         widget=UnfoldAdminTextInputWidget(),
-        help_text="Such as Europe/Berlin; UTC when empty.",
+        help_text=gettext_lazy("Such as Europe/Berlin; UTC when empty."),
     )
 
     def __init__(
@@ -122,8 +137,8 @@ class TriggerForm(forms.Form):
         platforms = [(c.key, c.name) for c in registry.all_connectors() if c.events or c.open_events]
         field_of(self, "platform").choices = with_present(
             [
-                (MANUAL, "by hand, or by the API"),
-                (SCHEDULE, "at set times"),
+                (MANUAL, _("by hand, or by the API")),
+                (SCHEDULE, _("at set times")),
                 *sorted(platforms, key=lambda item: item[1]),
             ],
             self.shown_platform,
@@ -139,10 +154,11 @@ class TriggerForm(forms.Form):
         self._offer_events()
         accounts = [item.name for item in catalogue.integrations if item.platform == self.shown_platform]
         field_of(self, "integration").choices = with_present(
-            [("", "any account"), *((name, name) for name in accounts)], self.initial["integration"]
+            [("", _("any account")), *((name, name) for name in accounts)], self.initial["integration"]
         )
         field_of(self, "environment").choices = with_present(
-            [("", "any environment"), *((name, name) for name in catalogue.environments)], self.initial["environment"]
+            [("", _("any environment")), *((name, name) for name in catalogue.environments)],
+            self.initial["environment"],
         )
 
     def _offer_events(self) -> None:
@@ -150,16 +166,16 @@ class TriggerForm(forms.Form):
         if self.connector is not None and self.connector.open_events:
             self.fields["event"] = forms.CharField(
                 required=False,
-                label="Events",
+                label=gettext_lazy("Events"),
                 widget=UnfoldAdminTextInputWidget(),
-                help_text="The names that the sender uses, separated by commas; * for every one.",
+                help_text=gettext_lazy("The names that the sender uses, separated by commas; * for every one."),
             )
             self.order_fields(["platform", "event"])
             self.initial["event"] = ", ".join(chosen)
             return
         specs = self.connector.events if self.connector is not None else []
-        known = [(spec.name, f"{spec.name} – {spec.label or spec.description}") for spec in specs]
-        choices = [*known, ("*", "every event")]
+        known = [(spec.name, f"{spec.name} – {translated(spec.label or spec.description)}") for spec in specs]
+        choices = [*known, ("*", _("every event"))]
         field_of(self, "event").choices = choices + [(name, name) for name in chosen if name not in dict(choices)]
 
     @property
@@ -210,61 +226,74 @@ class StepForm(forms.Form):
     """One action: which, with which account, under which circumstances. Its parameters have a form of their own."""
 
     kind = forms.ChoiceField(
-        required=False, label="Action", widget=UnfoldAdminSelectWidget(attrs={"data-reload": "reload"})
+        required=False, label=gettext_lazy("Action"), widget=UnfoldAdminSelectWidget(attrs={"data-reload": "reload"})
     )
-    integration = forms.ChoiceField(required=False, label="Account", widget=UnfoldAdminSelectWidget())
+    integration = forms.ChoiceField(required=False, label=gettext_lazy("Account"), widget=UnfoldAdminSelectWidget())
     id = forms.CharField(
         required=False,
-        label="Name",
+        label=gettext_lazy("Name"),
         widget=UnfoldAdminTextInputWidget(),
-        help_text="Later steps read this one's outcome as steps.<name>.output",
+        help_text=gettext_lazy("Later steps read this one's outcome as steps.<name>.output"),
     )
     condition = forms.CharField(
         required=False,
-        label="Only if",
+        label=gettext_lazy("Only if"),
         widget=UnfoldAdminTextInputWidget(attrs={"data-takes": "template", "spellcheck": "false"}),
-        help_text="An expression such as {{ ticket.priority == 4 }}. Empty: always.",
+        help_text=gettext_lazy("An expression such as {{ ticket.priority == 4 }}. Empty: always."),
     )
     on_failure = forms.ChoiceField(
         required=False,
-        label="If it fails",
-        choices=[("abort", "end the run (dead letter)"), ("continue", "go on with the next step")],
+        label=gettext_lazy("If it fails"),
+        choices=[
+            ("abort", gettext_lazy("end the run (dead letter)")),
+            ("continue", gettext_lazy("go on with the next step")),
+        ],
         widget=UnfoldAdminSelectWidget(),
     )
     on_uncertain = forms.ChoiceField(
         required=False,
-        label="If no answer comes",
-        choices=[("hold", "hold it for a person to decide"), ("retry", "do it again")],
+        label=gettext_lazy("If no answer comes"),
+        choices=[("hold", gettext_lazy("hold it for a person to decide")), ("retry", gettext_lazy("do it again"))],
         widget=UnfoldAdminSelectWidget(),
-        help_text="After a call was cut off: doing it again may do it twice.",
+        help_text=gettext_lazy("After a call was cut off: doing it again may do it twice."),
     )
     attempts = forms.CharField(
-        required=False, label="Attempts", widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "8"})
+        required=False, label=gettext_lazy("Attempts"), widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "8"})
     )
     base = forms.CharField(
-        required=False, label="First pause", widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "2s"})
+        required=False,
+        label=gettext_lazy("First pause"),
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "2s"}),
     )
     timeout = forms.CharField(
-        required=False, label="Deadline", widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "30s"})
+        required=False, label=gettext_lazy("Deadline"), widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "30s"})
     )
 
     factor = forms.CharField(
-        required=False, label="Times longer each time", widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "4"})
+        required=False,
+        label=gettext_lazy("Times longer each time"),
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "4"}),
     )
     cap = forms.CharField(
-        required=False, label="Longest pause", widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "1h"})
+        required=False,
+        label=gettext_lazy("Longest pause"),
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "1h"}),
     )
     order = forms.ChoiceField(
         required=False,
-        label="Begins",
-        choices=[("before", "after the step before"), ("once", "at once"), ("named", "after the steps named here")],
+        label=gettext_lazy("Begins"),
+        choices=[
+            ("before", gettext_lazy("after the step before")),
+            ("once", gettext_lazy("at once")),
+            ("named", gettext_lazy("after the steps named here")),
+        ],
         widget=UnfoldAdminSelectWidget(),
     )
     needs = forms.CharField(
         required=False,
-        label="Steps to wait for",
+        label=gettext_lazy("Steps to wait for"),
         widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "step-1, step-2"}),
-        help_text="Names of steps, separated by commas.",
+        help_text=gettext_lazy("Names of steps, separated by commas."),
     )
 
     # Where the form's fields stand in the document.

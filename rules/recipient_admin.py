@@ -47,7 +47,7 @@ class RecipientListForm(ScopedModelForm):
         super().__init__(*args, **kwargs)
         names = Environment.objects.values_list("name", flat=True)
         stage: Any = self.fields["stage"]
-        stage.choices = [("", "all environments"), *((name, name) for name in names)]
+        stage.choices = [("", _("all environments")), *((name, name) for name in names)]
         self.initial["stage"] = self.instance.environment.name if self.instance.environment else ""
         self.initial["lines"] = "\n".join(
             "; ".join(person.get(name, "") for name in recipients.FIELDS).rstrip("; ")

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from rules.models import Event, Rule, RunStatus, Step
 from rules.models.history import FOR_PERSON
 from supportops.tenancy.list_filters import ChoiceFilter, TextFilter
+from supportops.texts import translated
 
 # So many are offered to choose from; beyond that one comes from the rule's own page.
 _MOST_RULES = 200
@@ -26,7 +27,7 @@ class StatusFilter(ChoiceFilter):
     led_by = "index"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, Any]]:
-        return [(status.value, status.label) for status in RunStatus]
+        return [(status.value, translated(str(status.label))) for status in RunStatus]
 
 
 class RuleFilter(ChoiceFilter):

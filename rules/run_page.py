@@ -22,6 +22,7 @@ from rules.run_items import shown_items
 from supportops import clock
 from supportops.ids import made_at
 from supportops.tenancy.admin import place_of
+from supportops.tenancy.templatetags.admin_parts import words
 
 # The line of time is so many units long, whatever the run took.
 LINE = 1000
@@ -112,11 +113,11 @@ class _Line:
         bars = []
         if step.started_at:
             end = step.finished_at or (self._end if step.status not in (StepStatus.SKIPPED,) else step.started_at)
-            bars.append(self._bar(step.started_at, end, "whole", str(step.status)))
+            bars.append(self._bar(step.started_at, end, "whole", words(step.status)))
         for number, attempt in enumerate(attempts, 1):
             seconds = (attempt["duration_ms"] or 0) / 1000
             state = str(attempt["status"])
-            bars.append(self._bar(attempt["started_at"], None, state, f"{number}: {state}", seconds))
+            bars.append(self._bar(attempt["started_at"], None, state, f"{number}: {words(state)}", seconds))
         return bars
 
     def milliseconds(self, step: Step) -> float | None:

@@ -10,6 +10,7 @@ from rules.catalogue import OrganizationCatalogue
 from rules.kinds import MODELS
 from rules.step_kinds import MARK
 from rules.workflow_faces import action_icon, kind_icon, kind_label
+from supportops.texts import translated
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ def choice_groups(catalogue: OrganizationCatalogue) -> list[ChoiceGroup]:
         choices = tuple(
             Choice(
                 f"{key}:{spec.name}",
-                spec.label or label_of(spec.name),
+                translated(spec.label or label_of(spec.name)),
                 action_icon(connector.key, spec.name),
-                spec.description,
+                translated(spec.description),
             )
             for spec in connector.actions
         )
@@ -66,7 +67,10 @@ def action_choices(present: str) -> list[Any]:
     known = {value for value, _label in kinds}
     for connector in sorted(platforms().all(), key=lambda item: (not item.is_generic, item.name)):
         options = [
-            (f"{'' if connector.is_generic else connector.key}:{spec.name}", spec.label or label_of(spec.name))
+            (
+                f"{'' if connector.is_generic else connector.key}:{spec.name}",
+                translated(spec.label or label_of(spec.name)),
+            )
             for spec in connector.actions
         ]
         known.update(value for value, _label in options)

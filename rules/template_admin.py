@@ -15,6 +15,7 @@ from rules.template_forms import TemplateForms
 from rules.workflow_faces import action_icon
 from supportops.tenancy.pages import Page, PagedAdmin
 from supportops.tenancy.roles import Permission
+from supportops.texts import translated
 
 PAGES = (
     Page("templates", "templates_view", Permission.READ, methods=("GET",), of_row=False),
@@ -70,7 +71,7 @@ class TemplatePages(PagedAdmin):
         return self.shown(
             request,
             "admin/rules/rule/template.html",
-            forms.template.title,
+            translated(forms.template.title),
             chosen=forms.template,
             basics=forms.basics,
             parameters=forms.parameters,

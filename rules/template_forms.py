@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from integrations.forms import BooleanPieceField, SettingsForm
@@ -19,10 +20,13 @@ class InstallationForm(forms.Form):
     name = forms.CharField(
         required=False,
         max_length=150,
+        label=gettext_lazy("Name"),
         widget=UnfoldAdminTextInputWidget(),
-        help_text="Your own name for it; names of rules are unique.",
+        help_text=gettext_lazy("Your own name for it; names of rules are unique."),
     )
-    enabled = BooleanPieceField(required=False, label="Switch on at once", help_text="", widget=UnfoldBooleanWidget())
+    enabled = BooleanPieceField(
+        required=False, label=gettext_lazy("Switch on at once"), help_text="", widget=UnfoldBooleanWidget()
+    )
 
 
 class TemplateForms:

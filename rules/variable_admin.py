@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from rules import variables
@@ -26,41 +28,44 @@ class VariableForm(ScopedModelForm):
     """A variable as people type it: numbers, true and false are recognised, everything else is a text."""
 
     stage = forms.ChoiceField(
-        label="Environment",
+        label=gettext_lazy("Environment"),
         required=False,
         widget=UnfoldAdminSelectWidget(),
-        help_text="The one of a run's environment comes before the one for all.",
+        help_text=gettext_lazy("The one of a run's environment comes before the one for all."),
     )
     shown_value = forms.CharField(
-        label="Value", required=False, strip=False, widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"})
+        label=gettext_lazy("Value"),
+        required=False,
+        strip=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
     )
     shown_hosts = forms.CharField(
-        label="Hosts",
+        label=gettext_lazy("Hosts"),
         required=False,
         widget=UnfoldAdminExpandableTextareaWidget(),
-        help_text="For a secret: where it may be sent, a host a line, such as api.example.com.",
+        help_text=gettext_lazy("For a secret: where it may be sent, a host a line, such as api.example.com."),
     )
 
     class Meta:
         model = Variable
         fields: ClassVar = ["name", "is_secret"]
-        labels: ClassVar = {"is_secret": "Secret"}
+        labels: ClassVar = {"is_secret": gettext_lazy("Secret")}
         help_texts: ClassVar = {
-            "name": "Rules read it as env.NAME.",
-            "is_secret": "Sealed, never shown again, and sent to its hosts alone.",
+            "name": gettext_lazy("Rules read it as env.NAME."),
+            "is_secret": gettext_lazy("Sealed, never shown again, and sent to its hosts alone."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         names = Environment.objects.values_list("name", flat=True)
         stage: Any = self.fields["stage"]
-        stage.choices = [("", "all environments"), *((name, name) for name in names)]
+        stage.choices = [("", _("all environments")), *((name, name) for name in names)]
         row = self.instance
         self.initial["stage"] = row.environment.name if row.environment else ""
         if not row._state.adding:
             self.initial["shown_hosts"] = "\n".join(row.hosts)
             if row.is_secret:
-                self.fields["shown_value"].help_text = "A value is stored. Leave empty to keep it."
+                self.fields["shown_value"].help_text = _("A value is stored. Leave empty to keep it.")
             else:
                 self.initial["shown_value"] = row.value if isinstance(row.value, str) else json.dumps(row.value)
 
@@ -84,7 +89,8 @@ class VariableForm(ScopedModelForm):
         wish = self.wish()
         taken = Variable.objects.filter(name=wish.name, environment__name=wish.environment)
         if taken.exclude(pk=self.instance.pk).exists():
-            self.add_error("name", f"There is a variable '{wish.name}' for this environment already.")
+            text = _("There is a variable '%(name)s' for this environment already.")
+            self.add_error("name", text % {"name": wish.name})
             return cleaned
         try:
             variables.check(wish, None if self.instance._state.adding else self.instance)
@@ -115,11 +121,11 @@ class VariableAdmin(EnvPages):
     search_fields: ClassVar = ["name"]
     fields: ClassVar = ["name", "stage", "is_secret", "shown_value", "shown_hosts"]
 
-    @admin.display(description="value")
+    @admin.display(description=gettext_lazy("value"))
     def value_in_list(self, row: Variable) -> str:
         return MASK if row.is_secret else str(row.value)[:80]
 
-    @admin.display(description="hosts")
+    @admin.display(description=gettext_lazy("hosts"))
     def hosts_in_list(self, row: Variable) -> str:
         return ", ".join(row.hosts[:3]) + (", …" if len(row.hosts) > 3 else "")
 

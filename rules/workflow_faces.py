@@ -11,6 +11,7 @@ from rules.catalogue import Catalogue
 from rules.cron import SCHEDULE
 from rules.kinds import MODELS
 from rules.workflow import Workflow, drawing_of
+from supportops.texts import translated
 
 # Names of symbols of the admin's icon font.
 _KIND_ICONS = {"wait": "hourglass_top", "approval": "how_to_reg", "rule": "account_tree", "for_each": "repeat"}
@@ -107,7 +108,7 @@ def kind_label(kind: str) -> str:
         "throttle": _("At most"),
         "digest": _("Digest"),
     }
-    return labels.get(kind) or _words(kind)
+    return labels.get(kind) or words_of(kind)
 
 
 def kind_icon(kind: str) -> str:
@@ -124,7 +125,7 @@ def _action_face(step: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any
     platform, action = str(step.get("platform") or ""), str(step.get("action") or "")
     if not action:
         return _face("action", "help", _("No action chosen yet"), "")
-    label = _words(action)
+    label = words_of(action)
     try:
         found, spec = catalogue.action(platform, action)
     except IntegrationError:
@@ -132,7 +133,10 @@ def _action_face(step: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any
     account = str(step.get("integration") or "")
     where = "" if found.is_generic else found.name
     return _face(
-        "action", action_icon(platform, action), spec.label or label, " · ".join(filter(None, (where, account)))
+        "action",
+        action_icon(platform, action),
+        translated(spec.label or label),
+        " · ".join(filter(None, (where, account))),
     )
 
 
@@ -199,10 +203,10 @@ def _event_label(connector: Any, name: str) -> str:
     if name == "*":
         return _("Every event")
     spec = connector.event_spec(name) if connector is not None else None
-    return (spec.label if spec is not None else "") or _words(name)
+    return translated((spec.label if spec is not None else "") or words_of(name))
 
 
-def _words(name: str) -> str:
+def words_of(name: str) -> str:
     """Return a name of programs as people write it: `ticket.created` as Ticket created."""
     return name.replace("_", " ").replace(".", " ").capitalize()
 

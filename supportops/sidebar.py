@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from supportops.tenancy.admin import may, place_of
 from supportops.tenancy.roles import Permission
+from supportops.texts import translated
 
 # Longer lists are for the page of all organizations.
 _MOST_OFFERED = 12
@@ -17,7 +18,7 @@ _MOST_OFFERED = 12
 def organization_name(request: HttpRequest) -> str:
     """Return the name of the organization in scope, with the person's role there."""
     place = place_of(request)
-    return f"{place.organization.name} · {place.role}" if place else ""
+    return f"{place.organization.name} · {translated(str(place.role))}" if place else ""
 
 
 def installation_label(request: HttpRequest) -> list[str] | None:
@@ -29,9 +30,13 @@ def installation_warnings(request: HttpRequest) -> dict[str, Any]:
     """Return what every page of the admin warns of, for its template."""
     place = place_of(request)
     is_sandbox = place is not None and place.organization.works_in_sandbox
-    on_host = "Scripts run on this machine without a sandbox (SUPPORTOPS_SCRIPTS=host): whoever may write a rule may do"
     return {
-        "installation_warning": f"{on_host} whatever SupportOps may." if settings.SCRIPTS == "host" else "",
+        "installation_warning": _(
+            "Scripts run on this machine without a sandbox (SUPPORTOPS_SCRIPTS=host): whoever may write a rule may do "
+            "whatever SupportOps may."
+        )
+        if settings.SCRIPTS == "host"
+        else "",
         "works_in_sandbox": is_sandbox,
     }
 

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -15,6 +16,7 @@ from supportops.addresses import check_networks
 from supportops.people.models import ApiToken, Invitation
 from supportops.tenancy.admin import ScopedModelForm
 from supportops.tenancy.roles import SCOPES, Permission, Role
+from supportops.texts import translated
 
 
 class InvitationForm(ScopedModelForm):
@@ -37,7 +39,7 @@ class InvitationForm(ScopedModelForm):
         role: Any = self.fields["role"]
         # The least comes first: nobody becomes an owner because a field was overlooked.
         roles = [name for name in reversed(Role) if self.by_owner or name != Role.OWNER]
-        role.choices = [(name.value, name.value.title()) for name in roles]
+        role.choices = [(name.value, translated(name.value.title())) for name in roles]
         role.initial = Role.VIEWER.value
 
 
@@ -55,16 +57,17 @@ class TokenForm(ScopedModelForm):
     """A token; what it may do is chosen once."""
 
     scopes = forms.MultipleChoiceField(
-        choices=[(scope.value, scope.value) for scope in SCOPES],
+        label=gettext_lazy("Scopes"),
+        choices=[(scope.value, gettext_lazy(scope.value)) for scope in SCOPES],
         widget=UnfoldAdminCheckboxSelectMultipleWidget(),
-        help_text="What the token may do. This never changes: make another token instead.",
+        help_text=gettext_lazy("What the token may do. This never changes: make another token instead."),
     )
     # Not under the model field's name, which the admin takes for one that is not to be edited.
     addresses = _Lines(
-        label="Allowed addresses",
+        label=gettext_lazy("Allowed addresses"),
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-        help_text="Addresses or networks that may use it, one to a line; empty: all.",
+        help_text=gettext_lazy("Addresses or networks that may use it, one to a line; empty: all."),
     )
 
     class Meta:
@@ -84,7 +87,9 @@ class TokenForm(ScopedModelForm):
         scopes: list[str] = self.cleaned_data["scopes"]
         beyond = sorted(set(scopes) - {str(permission) for permission in self.held})
         if beyond:
-            raise ValidationError(f"You cannot give what you do not have: {', '.join(beyond)}.")
+            raise ValidationError(
+                _("You cannot give what you do not have: %(scopes)s.") % {"scopes": ", ".join(beyond)}
+            )
         return scopes
 
     def clean_addresses(self) -> list[str]:

@@ -31,6 +31,11 @@ DOMAINS = ("django", "djangojs")
 _PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
 # A call with literal texts, up to what follows them.
 _CALL = re.compile(r"""\bn?gettext\((?:\s*"(?:[^"\\]|\\.)*"\s*,?)+[^()]*?\)""")
+# Words that pages take out of rows: notes of versions, what a step waits for, who acted.
+_WORDS_OF_ROWS = (
+    *("created", "changed", "approval", "credentials", "person", "time", "run", "retry", "digest"),
+    *("user", "token", "platform", "system"),
+)
 # Where the texts of declarations stand for xgettext to find.
 _DECLARED = Path("supportops") / "declared_texts.py"
 
@@ -48,7 +53,10 @@ def declared_texts() -> Iterator[str]:
     from integrations.pieces import pieces_of
     from integrations.registry import all_connectors
     from rules import gallery
+    from rules.document import Trigger
     from rules.kinds import MODELS
+    from rules.step_choices import label_of
+    from rules.workflow_faces import words_of as event_words
     from supportops.tenancy import model_texts, theme_texts
     from supportops.tenancy.roles import Permission, Role
     from supportops.tenancy.templatetags.admin_parts import BADGE_WORDS
@@ -61,7 +69,7 @@ def declared_texts() -> Iterator[str]:
     yield from model_texts.declared_texts()
     yield from theme_texts.TEXTS
     yield from (word.replace("_", " ") for word in (*BADGE_WORDS, *resource_types()))
-    yield from (*Permission, *Role)
+    yield from (*Permission, *Role, *_WORDS_OF_ROWS)
     yield from (*notices.EVENTS.values(), *(vocabulary.meaning_of(name) for name in vocabulary.names()))
     for connector in all_connectors():
         if connector.is_own:
@@ -70,11 +78,11 @@ def declared_texts() -> Iterator[str]:
         yield from of_model(credentials_model(connector))
         yield from of_model(connector.Config)
         for action in connector.actions:
-            yield action.description
+            yield from (action.description, action.label or label_of(action.name))
             yield from of_model(action.model)
         for event in connector.events:
-            yield event.description
-    for kind in MODELS.values():
+            yield from (event.description, event.label or event_words(event.name))
+    for kind in (*MODELS.values(), Trigger):
         yield from of_model(kind)
     for template in gallery.templates().values():
         yield from (template.title, template.description, template.group)

@@ -21,6 +21,7 @@ def own_models() -> Iterator[type[Model]]:
 
 def declared_texts() -> Iterator[str]:
     """Yield what pages may show of models: choices by label and by value as words; of those with pages also names."""
+    yield from (str(config.verbose_name) for config in _own_apps())
     for model in own_models():
         has_pages = model in admin.site._registry
         if has_pages:
@@ -34,6 +35,8 @@ def declared_texts() -> Iterator[str]:
 
 def speak_the_reader_s_language() -> None:
     """Let all those texts be looked up when they are shown. Called once, when every model is there."""
+    for config in _own_apps():
+        config.verbose_name = _translated_lazy(str(config.verbose_name))
     for model in own_models():
         model._meta.verbose_name = _translated_lazy(str(model._meta.verbose_name))
         model._meta.verbose_name_plural = _translated_lazy(str(model._meta.verbose_name_plural))
@@ -42,6 +45,10 @@ def speak_the_reader_s_language() -> None:
             field.help_text = _translated_lazy(str(field.help_text)) if field.help_text else ""
             if field.choices:
                 field.choices = [(value, _translated_lazy(str(label))) for value, label in field.flatchoices]
+
+
+def _own_apps() -> list[Any]:
+    return [config for config in apps.get_app_configs() if config.name.partition(".")[0] in _OWN]
 
 
 def _fields(model: type[Model]) -> list[Any]:
