@@ -1,4 +1,4 @@
-"""A language that nobody speaks: every text that the catalogues have stands between marks. What they lack stands out."""
+"""A language that nobody speaks: what the catalogues have stands between marks, what they lack stands out."""
 
 import re
 from collections.abc import Iterator

@@ -13,6 +13,7 @@ from integrations import registry
 from integrations.models import Integration
 from rules.models import Event
 from supportops.tenancy.list_filters import ChoiceFilter, TextFilter
+from supportops.texts import translated
 from webhooks.models import DeliveryStatus
 
 _MOST_INTEGRATIONS = 200
@@ -25,7 +26,7 @@ class StatusFilter(ChoiceFilter):
     led_by = "index"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, Any]]:
-        return [(status.value, status.label) for status in DeliveryStatus]
+        return [(status.value, translated(str(status.label))) for status in DeliveryStatus]
 
 
 class PlatformFilter(ChoiceFilter):
