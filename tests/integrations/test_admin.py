@@ -189,7 +189,7 @@ def test_integrations_are_switched_and_deleted(ada: History, client: Any) -> Non
     client.post(place(ada.slack, "enable_view"), format="multipart")
     assert is_enabled()
     data = {"action": "disable_selected", "_selected_action": [str(ada.slack.pk), str(ada.freshdesk.pk)]}
-    assert "2 integrations disabled" in send(client, "/admin/integrations/integration/", data).content.decode()
+    assert "2 integrations switched off" in send(client, "/admin/integrations/integration/", data).content.decode()
     page = client.get(place(ada.slack, "delete")).content.decode()
     assert "What it did stays in the history" in page
     send(client, place(ada.slack, "delete"), {"post": "yes"})
