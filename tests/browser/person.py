@@ -56,12 +56,12 @@ class Person:
             self.picture(name.replace("?", "-"))
         return self.page
 
-    def picture(self, name: str) -> None:
-        """Keep a picture of the page as it is, where pictures are wanted."""
+    def picture(self, name: str, *, is_whole: bool = True) -> None:
+        """Keep a picture of the page as it is, where pictures are wanted: of the whole page, or of what is seen."""
         if PICTURES:
             Path(PICTURES).mkdir(parents=True, exist_ok=True)
             place = Path(PICTURES) / f"{name}-{self.width}-{self.scheme}.png"
-            self.page.screenshot(path=str(place), full_page=True)
+            self.page.screenshot(path=str(place), full_page=is_whole)
 
     def fields_without_label(self) -> list[str]:
         """Return the names of the page's fields that a screen reader could not name."""

@@ -22,7 +22,7 @@ ARRIVALS = "/admin/integrations/sandboxarrival/"
 def _quick(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     settings.DEMO = True
     settings.PLATFORM_LIMITS = {"slack": None, "trello": None, "freshdesk": None, "zendesk": None}
-    monkeypatch.setattr(history, "TICKETS", 8)
+    monkeypatch.setattr(history, "TICKETS", 16)
 
 
 def work_off(organization: Organization) -> None:
@@ -52,8 +52,9 @@ def test_from_signing_in_to_a_rule_that_works(browser: Any, live_server: Any, sc
     page.wait_for_selector("text=This is your demo organization")
     demo = Organization.objects.get(works_in_sandbox=True)
     work_off(demo)
-    person.open("/admin/")
-    person.picture("demo-overview")
+    person.open("/admin/?window=7d")
+    # The README's picture.
+    person.picture("demo-overview", is_whole=False)
     page.click("text=Rules >> nth=0")
     page.wait_for_load_state("networkidle")
     page.goto(f"{live_server.url}/admin/rules/rule/add/")
