@@ -132,6 +132,8 @@ def update() -> int:
             path = BASE_DIR / _place(language, domain)
             path.parent.mkdir(parents=True, exist_ok=True)
             for message in catalog:
+                message.previous_id = []
+                message.user_comments = [text for text in message.user_comments if not text.startswith("|")]
                 # What gettext guessed from a similar text is no translation.
                 if message.id and message.fuzzy:
                     message.flags.discard("fuzzy")
