@@ -132,8 +132,14 @@ def update() -> int:
             path = BASE_DIR / _place(language, domain)
             path.parent.mkdir(parents=True, exist_ok=True)
             for message in catalog:
+<<<<<<< HEAD
                 message.previous_id = []
                 message.user_comments = [text for text in message.user_comments if not text.startswith("|")]
+=======
+                # Nor are the texts that it guessed from kept beside them.
+                message.user_comments = [text for text in message.user_comments if not text.startswith("|")]
+                message.previous_id = []
+>>>>>>> d6385a1 (admin: Say the rest of the admin in German.)
                 # What gettext guessed from a similar text is no translation.
                 if message.id and message.fuzzy:
                     message.flags.discard("fuzzy")

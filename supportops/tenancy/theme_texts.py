@@ -2,7 +2,7 @@
 
 TEXTS = (
     "Add row",
-    "After you",
+    "After you've created a user, you’ll be able to edit more user options.",
     "All applications",
     "Apply Filters",
     "Cancel",
