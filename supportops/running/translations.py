@@ -132,14 +132,8 @@ def update() -> int:
             path = BASE_DIR / _place(language, domain)
             path.parent.mkdir(parents=True, exist_ok=True)
             for message in catalog:
-<<<<<<< HEAD
                 message.previous_id = []
                 message.user_comments = [text for text in message.user_comments if not text.startswith("|")]
-=======
-                # Nor are the texts that it guessed from kept beside them.
-                message.user_comments = [text for text in message.user_comments if not text.startswith("|")]
-                message.previous_id = []
->>>>>>> d6385a1 (admin: Say the rest of the admin in German.)
                 # What gettext guessed from a similar text is no translation.
                 if message.id and message.fuzzy:
                     message.flags.discard("fuzzy")
@@ -223,7 +217,8 @@ def _missing(one: Catalog, other: Catalog) -> list[Message]:
 
 
 def _translations(catalog: Catalog) -> dict[Any, Any]:
-    return {(str(m.id), m.context): m.string for m in catalog if m.id and _is_translated(m)}
+    # Plurals are tuples in one kind of file and lists in the other.
+    return {(*_forms(m.id), m.context): _forms(m.string) for m in catalog if m.id and _is_translated(m)}
 
 
 def _named(message: Message) -> str:
