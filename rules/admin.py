@@ -314,6 +314,10 @@ def _changed(draft: RuleDraft, post: Any) -> RuleDraft:
     for name, move in moves.items():
         if post.get(name, "").isdigit():
             move(int(post[name][:6]))
+    if "_add_input" in post:
+        draft.inputs.add()
+    if post.get("_remove_input", "").isdigit():
+        draft.inputs.remove(int(post["_remove_input"][:6]))
     if "_add" in post:
         draft.add_step(post["_add"])
     place, _mark, choice = post.get("_use", "").partition(":")

@@ -6,10 +6,11 @@ from typing import Any
 
 from django.http import QueryDict
 
-from integrations.pieces import NotReadable, json_text, parsed, same_text
+from integrations.pieces import NotReadable, parsed
 from rules.catalogue import OrganizationCatalogue
 from rules.event_fields import EventFields
 from rules.form_conditions import ConditionsForm, NotOfThisPage
+from rules.form_inputs import InputsForm, NotRows
 from rules.form_options import OptionsForm
 from rules.form_since import field_of_since
 from rules.forms import RuleForm, TriggerForm, put
@@ -41,8 +42,7 @@ class RuleDraft:
         self.problems: list[str] = []
         self.cards: list[Card] = []
         self.base: dict[str, Any] = {}
-        self.inputs_text = ""
-        self.inputs_error = ""
+        self.inputs: InputsForm
         self.rule_form: RuleForm
         self.options: OptionsForm
         self.trigger: TriggerForm
@@ -69,7 +69,7 @@ class RuleDraft:
         )
         draft.options = OptionsForm(original=draft.base, catalogue=catalogue)
         draft._show_trigger(dict(trigger))
-        draft.inputs_text = json_text(document.get("inputs"))
+        draft.inputs = _inputs_of(draft.base)
         for place, step in enumerate(steps):
             draft.cards.append(draft._card(place, step))
         return draft
@@ -100,7 +100,7 @@ class RuleDraft:
             )
         except NotOfThisPage as error:
             raise Unreadable(str(error)) from None
-        draft.inputs_text = post.get("inputs", "")
+        draft.inputs = _inputs_of(draft.base, post)
         places = post.getlist("steps")
         if len(places) > MOST_CARDS or not all(place.isdigit() and len(place) < 6 for place in places):
             raise Unreadable("These steps are none of this page.")
@@ -122,12 +122,12 @@ class RuleDraft:
         """Return the whole document; None where something on the page cannot be read, which is marked there."""
         if self.mode == "document":
             return self._typed_document()
-        parts: list[Any] = [self.rule_form, self.trigger, *self.cards]
+        parts: list[Any] = [self.rule_form, self.trigger, self.inputs, *self.cards]
         if self.trigger.hears_events:
             parts.append(self.conditions)
         if self.options.is_bound:
             parts.append(self.options)
-        if any([not part.is_valid() for part in parts]) or not self._inputs_are_readable():  # noqa: C419 - all marked
+        if any([not part.is_valid() for part in parts]):  # noqa: C419 - all marked
             return None
         given = self.rule_form.cleaned_data
         document: dict[str, Any] = {"name": given["name"].strip(), "enabled": given["enabled"]}
@@ -137,8 +137,8 @@ class RuleDraft:
         trigger = self._trigger_values()
         if trigger or "trigger" in self.base:
             document["trigger"] = trigger
-        if not same_text(self.inputs_text, json_text(self.base.get("inputs"))):
-            put(document, "inputs", parsed(self.inputs_text) if self.inputs_text.strip() else None)
+        if self.inputs.is_changed:
+            put(document, "inputs", self.inputs.value())
         list_name, _ = _steps_of(self.base)
         # Popped and put so that a new document has its trigger before its steps.
         if not self.base.get("trigger"):
@@ -151,14 +151,6 @@ class RuleDraft:
         if self.trigger.hears_events and self.trigger.chosen_platform == self.trigger.shown_platform:
             put(trigger, "conditions", self.conditions.value)
         return trigger
-
-    def _inputs_are_readable(self) -> bool:
-        try:
-            parsed(self.inputs_text) if self.inputs_text.strip() else None
-        except NotReadable as error:
-            self.inputs_error = str(error)
-            return False
-        return True
 
     def _typed_document(self) -> dict[str, Any] | None:
         try:
@@ -250,15 +242,12 @@ class RuleDraft:
 
     @property
     def input_names(self) -> list[str]:
-        """Return the names of declared inputs, as far as they can be read."""
-        try:
-            inputs = parsed(self.inputs_text) if self.inputs_text.strip() else {}
-        except NotReadable:
-            return []
-        return [str(name) for name in inputs] if isinstance(inputs, Mapping) else []
+        """Return the names of declared inputs."""
+        return self.inputs.names
 
     def disable(self) -> None:
         """Let everything be read and nothing be typed: for somebody who may not write."""
+        self.inputs.disable()
         parts: list[Any] = [self.rule_form, self.options, self.trigger]
         for card in self.cards:
             parts += [card.form, *([card.parameters] if card.parameters else [])]
@@ -268,7 +257,7 @@ class RuleDraft:
 
     def everything_wrong(self) -> list[str]:
         """Return what cannot be read on the page, as one list."""
-        found = [*self.raw_problems, *([f"inputs: {self.inputs_error}"] if self.inputs_error else [])]
+        found = [*self.raw_problems, *(self.inputs.errors() if self.mode == "form" else ())]
         forms: list[Any] = [self.rule_form, self.options, self.trigger]
         for card in self.cards:
             forms += [card.form, *([card.parameters] if card.parameters else [])]
@@ -309,7 +298,7 @@ class RuleDraft:
                 self.trigger.add_error(name, f"{place}: {problem.detail}" if place else problem.detail)
                 return True
         if part == "inputs":
-            self.inputs_error = f"{rest}: {problem.detail}" if rest else problem.detail
+            self.inputs.add_problem(rest, problem.detail)
             return True
         if part in ("steps", "actions") and rest:
             return self._shown_at_card(rest, problem.detail)
@@ -363,6 +352,15 @@ def _steps_of(document: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     if not isinstance(steps, list) or not all(isinstance(step, Mapping) for step in steps) or len(steps) > MOST_CARDS:
         raise Unreadable(f"`{name}` is a list of objects; the form cannot show it otherwise.")
     return name, [dict(step) for step in steps]
+
+
+def _inputs_of(base: Mapping[str, Any], post: QueryDict | None = None) -> InputsForm:
+    """Return the rows of a document's inputs, as a page sent them where it did. Raises Unreadable."""
+    inputs = base.get("inputs")
+    try:
+        return InputsForm.of_document(inputs) if post is None else InputsForm.of_post(post, inputs)
+    except NotRows as error:
+        raise Unreadable(str(error)) from None
 
 
 def _object(text: str) -> dict[str, Any]:

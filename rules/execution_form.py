@@ -9,20 +9,12 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from integrations.forms import PieceField, piece_widget
-from integrations.pieces import Kind, Piece, merged
+from integrations.pieces import Piece, merged
 from rules.document import Input
+from rules.form_inputs import KINDS
 from rules.forms import JsonText, field_of
 from rules.problems import Problem
 from supportops.tenancy.models import Environment
-
-_KINDS = {
-    "string": Kind.TEXT,
-    "number": Kind.NUMBER,
-    "integer": Kind.INTEGER,
-    "boolean": Kind.BOOLEAN,
-    "object": Kind.JSON,
-    "array": Kind.LINES,
-}
 
 
 class ExecutionForm(forms.Form):
@@ -65,4 +57,4 @@ class ExecutionForm(forms.Form):
 
 
 def _piece(name: str, spec: Input) -> Piece:
-    return Piece((name,), _KINDS[spec.type], name, spec.description or "", spec.required, default=spec.default)
+    return Piece((name,), KINDS[spec.type], name, spec.description or "", spec.required, default=spec.default)

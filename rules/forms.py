@@ -25,7 +25,7 @@ from rules.catalogue import OrganizationCatalogue
 from rules.cron import SCHEDULE
 from rules.document import StepDocument, Trigger
 from rules.form_further import add_further, further_pieces, with_further
-from rules.form_since import add_since, since_of
+from rules.form_since import SINCE_FIELDS, add_since, since_of
 from rules.kinds import MODELS
 from rules.step_choices import action_choices
 from rules.step_kinds import as_choice, choice_of, kind_of
@@ -183,6 +183,21 @@ class TriggerForm(forms.Form):
         """Return whether events of a platform wake the rule."""
         return self.shown_platform not in (MANUAL, SCHEDULE)
 
+    @property
+    def shown_first(self) -> list[Any]:
+        """Return the fields but those of a timer, which is folded away."""
+        return [bound for bound in self if bound.name not in SINCE_FIELDS]
+
+    @property
+    def shown_later(self) -> list[Any]:
+        """Return the fields of a timer; none where no event of a platform wakes the rule."""
+        return [bound for bound in self if bound.name in SINCE_FIELDS]
+
+    @property
+    def has_since(self) -> bool:
+        """Return whether something is said of a timer, or wrong."""
+        return any(bound.value() or bound.errors for bound in self.shown_later)
+
     def values(self) -> dict[str, Any]:
         """Return the trigger as it shall be. Only of a form that was found right."""
         given = self.cleaned_data
@@ -328,7 +343,7 @@ class StepForm(forms.Form):
         self.lacks_account = self.needs_account and not accounts
         if self.needs_account:
             field_of(self, "integration").choices = with_present(
-                [("", "the one of this platform"), *((name, name) for name in accounts)], self.initial["integration"]
+                [("", _("the one of this platform")), *((name, name) for name in accounts)], self.initial["integration"]
             )
         else:
             del self.fields["integration"]
@@ -399,8 +414,8 @@ def connector_of(platform: str) -> type[BaseIntegration] | None:
 
 def with_present(choices: Sequence[tuple[str, str]], present: str) -> list[tuple[str, str]]:
     """Return the choices, and what is written already even where it is none of them."""
-    known = {value for value, _ in choices}
-    return [*choices, *([] if present in known else [(present, f"{present} (not there)")])]
+    known = {value for value, _label in choices}
+    return [*choices, *([] if present in known else [(present, _("%(name)s (not there)") % {"name": present})])]
 
 
 def put(target: dict[str, Any], name: str, value: Any) -> None:

@@ -46,8 +46,8 @@ class _Fields(HTMLParser):
         elif tag == "select":
             self.select = None
         elif tag == "textarea" and self.area is not None:
-            # HTML drops the line break right after the tag, and browsers send CR LF.
-            text = "".join(self.area[1]).removeprefix("\n").replace("\n", "\r\n")
+            # Browsers read every line break as LF, drop the one right after the tag, and send CR LF.
+            text = "".join(self.area[1]).replace("\r\n", "\n").removeprefix("\n").replace("\n", "\r\n")
             self.fields.setdefault(self.area[0], []).append(text)
             self.area = None
 

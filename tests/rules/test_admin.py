@@ -256,7 +256,14 @@ ODD_FORMS: list[dict[str, Any]] = [
     {"mode": "document", "raw": '{"actions": {}}'},
     {"rule-name": "\0"},
     {"step-0-p-message": "a\0b"},
-    {"inputs": '{"a":'},
+    {"inputs-shown": "1", "input-rows": ["x"]},
+    {"inputs-shown": "1", "input-rows": ["0"]},
+    {"inputs-shown": "1", "input-rows": ["0"], "input-0-was": '{"name": 7, "spec": {}}'},
+    {"inputs-shown": "1", "input-rows": ["0"], "input-0-was": '{"name": "", "spec": {"type": [1]}}'},
+    {"inputs-shown": "1", "input-rows": ["0"], "input-0-was": '{"name": "", "spec": {}}', "input-0-type": "nothing"},
+    {"inputs-shown": "1", "input-rows": [str(place) for place in range(60)]},
+    {"base": '{"inputs": 7}'},
+    {"_add_input": "x", "_remove_input": "99999999999999999999"},
     {"_remove": "x", "_up": "99999999999999999999", "_down": "-1"},
 ]
 

@@ -53,3 +53,13 @@ def test_a_problem_stands_at_its_field(ada: History) -> None:
     assert "is no duration" in page.partition('id="id_trigger-since_for_row"')[2].partition("since_before")[0]
     assert "give either" in saved(ada, **{"for": "4h", "before": "ticket.due_by"}).lower()
     assert since_of(ada) is None
+
+
+def test_it_is_folded_away_until_something_is_said_there(ada: History) -> None:
+    client, address = browser(ada.tenant.owner), f"/admin/rules/rule/{ada.rule.pk}/change/"
+    folded, opened = '<details id="since-part"><summary>', '<details id="since-part" open><summary>'
+    assert folded in client.get(address).content.decode()
+    assert opened in saved(ada, **{"for": "soon"})
+    saved(ada, **{"for": "4h"})
+    assert opened in client.get(address).content.decode()
+    assert 'id="since-part"' not in client.get("/admin/rules/rule/add/").content.decode()
