@@ -26,7 +26,7 @@ from unfold.widgets import (
 from integrations.base import BaseIntegration
 from integrations.credentials import credentials_model, secret_fields
 from integrations.further_fields import FURTHER, HOW, FurtherField
-from integrations.pieces import Kind, NotReadable, Piece, merged, pieces_of, read, text_of
+from integrations.pieces import Kind, NotReadable, Piece, duration_text, merged, pieces_of, read, text_of
 from supportops.texts import translated
 
 _KEPT = gettext_lazy("A value is stored. Leave empty to keep it.")
@@ -313,4 +313,6 @@ def _suggest(field: PieceField, piece: Piece, prefix: str, choices_at: str) -> N
 
 
 def _placeholder(piece: Piece) -> str:
-    return "" if piece.default in (None, "", [], {}) else text_of(piece, piece.default)
+    if piece.default in (None, "", [], {}):
+        return ""
+    return duration_text(piece.default) if piece.kind is Kind.DURATION else text_of(piece, piece.default)

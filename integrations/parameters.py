@@ -33,7 +33,7 @@ def _seconds(value: Any) -> Any:
     return value
 
 
-Seconds = Annotated[float, Field(gt=0, le=600), BeforeValidator(_seconds)]
+Seconds = Annotated[float, Field(gt=0, le=600, json_schema_extra={"x-duration": True}), BeforeValidator(_seconds)]
 
 
 def field_named(model: type[BaseModel], name: str) -> FieldInfo | None:

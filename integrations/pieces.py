@@ -5,6 +5,7 @@ keeps a value as it was while nobody changes its text.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +20,8 @@ _LONG_NAMES = frozenset(
     {"message", "text", "body", "description", "desc", "comment", "initial_comment", "content", "html", "note", "notes"}
     | {"details"}
 )
+_DURATION = re.compile(r"\d+(?:\.\d+)?(?:ms|s|m|h|d)", re.ASCII)
+_UNITS = {"d": 86400, "h": 3600, "m": 60}
 _SCALARS = frozenset({"string", "integer", "number", "boolean"})
 
 
@@ -30,6 +33,7 @@ class Kind(StrEnum):
     SECRET = "secret"  # noqa: S105 - a kind of field
     INTEGER = "integer"
     NUMBER = "number"
+    DURATION = "duration"
     BOOLEAN = "boolean"
     CHOICE = "choice"
     LINES = "lines"
@@ -109,6 +113,8 @@ def value_of(piece: Piece, text: str) -> Any:
         return _number(typed, int) if not holds_expression(typed) else text
     if piece.kind is Kind.NUMBER:
         return _number(typed, float) if not holds_expression(typed) else text
+    if piece.kind is Kind.DURATION:
+        return _duration(typed) if not holds_expression(typed) else text
     if piece.kind is Kind.BOOLEAN:
         return {"true": True, "yes": True, "false": False, "no": False}.get(typed.lower(), text)
     if piece.kind is Kind.CHOICE:
@@ -148,6 +154,12 @@ def merged(pieces: Sequence[Piece], typed: Mapping[str, Any], original: Mapping[
         if value not in ("", None) and piece.key_in(original) is None:
             values[piece.name] = value
     return values
+
+
+def duration_text(seconds: float) -> str:
+    """Return a length of time as people write it, in the largest unit that it is a whole number of: `7d`, `90s`."""
+    unit = next((unit for unit, length in _UNITS.items() if seconds and seconds % length == 0), "s")
+    return f"{seconds / _UNITS.get(unit, 1):g}{unit}"
 
 
 def same_text(one: str, other: str) -> bool:
@@ -237,6 +249,8 @@ def _kind(
 ) -> Kind:
     if any(part.get("format") == "password" or part.get("writeOnly") for part in marked):
         return Kind.SECRET
+    if any(part.get("x-duration") for part in marked):
+        return Kind.DURATION
     if choices and all("enum" in option or "const" in option for option in options):
         return Kind.CHOICE
     if kinds == {"boolean"}:
@@ -300,6 +314,16 @@ def _number(text: str, kind: type[int] | type[float]) -> int | float:
         return kind(text)
     except ValueError:
         raise NotReadable(f"'{text[:40]}' is not a {'whole ' if kind is int else ''}number.") from None
+
+
+def _duration(text: str) -> str | float:
+    """Return a text with a unit as it is, and a number of seconds as a number."""
+    if _DURATION.fullmatch(text):
+        return text
+    try:
+        return _number(text, float)
+    except NotReadable:
+        raise NotReadable(f"'{text[:40]}' is not a duration: write 30s, 5m or 2h, or a number of seconds.") from None
 
 
 def _refuse_constant(name: str) -> Any:

@@ -94,6 +94,11 @@ class CompiledStep:
     each: Each | None = None
 
     @property
+    def is_tolerated(self) -> bool:
+        """Whether the run goes on where this step fails."""
+        return self.on_failure == "continue" or self.optional
+
+    @property
     def by_author(self) -> frozenset[str]:
         """Return the roots beside the common ones whose data the rule's author chose."""
         return self.each.by_author if self.each is not None else frozenset()

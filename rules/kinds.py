@@ -41,7 +41,7 @@ Duration = Annotated[
     BeforeValidator(seconds_of),
     Field(ge=0, le=LONGEST_WAIT),
     # As people write it: 2h as well as 7200.
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}]}),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}], "x-duration": True}),
 ]
 
 

@@ -50,6 +50,8 @@ class Row:
     reason_against: str = ""
     children: list[Run] = field(default_factory=list)
     needs_person: bool = False
+    # The run goes on where this step fails.
+    is_tolerated: bool = False
 
 
 def context_of(request: HttpRequest, run: Run) -> dict[str, Any]:
@@ -69,6 +71,7 @@ def context_of(request: HttpRequest, run: Run) -> dict[str, Any]:
         row.children = children.get(stored.pk, [])
         if stored.waits_for == "approval":
             row.reason_against = why_not(step["parameters"], role)
+            row.is_tolerated = compiled_version(run.version_id).step(stored.name).is_tolerated
         rows.append(row)
     content = _content_of(run)
     failed = [step["id"] for step in shown["steps"] if times[step["id"]].is_dead_letter]

@@ -374,7 +374,7 @@ class Settlement:
     def goes_on(self, step: Step) -> bool:
         """Return whether the run goes on where this step fails, or the other items of its step do."""
         compiled = self._compiled(step)
-        return compiled is not None and (compiled.on_failure == "continue" or compiled.optional)
+        return compiled is not None and compiled.is_tolerated
 
     def _compiled(self, step: Step) -> CompiledStep | None:
         """Return what the document says of a step, None where it can no longer be read."""

@@ -8,7 +8,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from integrations import registry
 from integrations.credentials import credentials_model, secret_fields
 from integrations.forms import CredentialsForm, SettingsForm, TemplatesForm
-from integrations.pieces import Kind, NotReadable, merged, parsed, pieces_of, read, text_of
+from integrations.parameters import Seconds
+from integrations.pieces import Kind, NotReadable, duration_text, merged, parsed, pieces_of, read, text_of
 from integrations.setup_steps import as_html
 from integrations.specs import Credential
 
@@ -32,6 +33,7 @@ class Everything(BaseModel):
     items: list[dict[str, Any]] = []
     anything: Any = None
     either: int | str = 0
+    pause: Seconds = Field(90, title="Pause")
     inner: Inner | None = None
     body: str = Field("", validation_alias=AliasChoices("text", "body_text"))
     token: Annotated[str, Credential(where="Settings → Keys")] = Field("", json_schema_extra={"format": "password"})
@@ -54,10 +56,25 @@ def test_each_field_has_its_kind() -> None:
         "items": Kind.JSON,
         "anything": Kind.JSON,
         "either": Kind.TEXT,
+        "pause": Kind.DURATION,
         "inner": Kind.JSON,
         "text": Kind.LONG,
         "token": Kind.SECRET,
     }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(604800.0, "7d"), (5400.0, "90m"), (60, "1m"), (90, "90s"), (0.5, "0.5s"), (0, "0s"), (1_209_600.0, "14d")],
+)
+def test_a_duration_is_shown_as_people_write_it(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
+
+
+def test_a_duration_that_is_left_out_is_shown_as_people_write_it() -> None:
+    form = TemplatesForm(Everything, prefix="x")
+    assert form.fields["pause"].widget.attrs["placeholder"] == "90s"
+    assert "x-duration" not in Everything.model_json_schema()["properties"]["either"]
 
 
 def test_labels_help_and_names() -> None:
@@ -90,6 +107,9 @@ def test_labels_help_and_names() -> None:
         ("anything", '{"a": 1}', {"a": 1}),
         ("either", "007", "007"),
         ("message", "a\r\nb", "a\nb"),
+        ("pause", " 5m ", "5m"),
+        ("pause", "0.5", 0.5),
+        ("pause", "{{ a }}s", "{{ a }}s"),
     ],
 )
 def test_a_text_becomes_a_value_of_its_kind(name: str, text: str, value: Any) -> None:
@@ -101,6 +121,7 @@ def test_a_text_becomes_a_value_of_its_kind(name: str, text: str, value: Any) ->
     [
         ("count", "4.5", "not a whole number"),
         ("share", "much", "not a number"),
+        ("pause", "5 minutes", "not a duration"),
         ("items", "[{]", "Line 1, column 3"),
         ("items", "words", "Line 1, column 1"),
         ("inner", '{"a": 1,}', "column 9"),

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from audit.models import AuditEntry
 from rules import authoring
-from rules.models import Rule, RuleVersion, Run, RunStatus, StepStatus
+from rules.models import Rule, RuleVersion, Run, RunStatus, Step, StepStatus
 from supportops.tenancy.scope import working_for
 from tests import builders
 from tests.admin_world import History, make_history
@@ -203,7 +203,7 @@ def test_each_problem_stands_at_its_field(ada: History, client: Any) -> None:
     }
     page = send(client, place(ada.rule), fields, **wrong, _save="1")
     found = errors_of(page)
-    assert any("'long' is not a number" in text for text in found), found
+    assert any("'long' is not a duration" in text for text in found), found
     page = send(client, place(ada.rule), fields_of(page, "rule_form"), **{"step-1-p-timeout": "5", "_save": "1"})
     html, found = page.content.decode(), errors_of(page)
     for name in ("step-0-p-message", "step-0-p-channel", "step-0-condition", "step-1-p-url"):
@@ -420,6 +420,32 @@ def test_a_runs_page_tells_what_happened_and_why(ada: History, client: Any) -> N
     for part in ("no such channel", "NotFound", "404", "12 ms", "passed", "Retry from the failed step"):
         assert part in text, part
     assert "It took effect" in client.get(run_place(ada.uncertain_run)).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("more", "said", "unsaid"),
+    [
+        ({}, "rejected, it ends here", "goes on all the same"),
+        (
+            {"on_failure": "continue"},
+            "rejected, the step counts as failed and the run goes on all the same",
+            "ends here",
+        ),
+        ({"optional": True}, "goes on all the same", "ends here"),
+    ],
+)
+def test_a_decision_says_what_comes_of_it(
+    ada: History, client: Any, more: dict[str, Any], said: str, unsaid: str
+) -> None:
+    with working_for(ada.tenant.organization):
+        rule, _ = authoring.create({"name": "Ask first", "actions": [{"id": "ask", "approval": {}, **more}]})
+        version = RuleVersion.objects.get(rule=rule)
+        run = Run.objects.create(rule=rule, version=version, key="ask", status=RunStatus.WAITING)
+        Step.objects.create(
+            run=run, name="ask", position=0, status=StepStatus.WAITING, waits_for="approval", action="approval"
+        )
+    text = client.get(run_place(run)).content.decode()
+    assert said in text and unsaid not in text
 
 
 @pytest.mark.parametrize(("outcome", "status"), [("done", "succeeded"), ("failed", "failed"), ("repeat", "pending")])
