@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from integrations.attachments import FileSource, open_source
@@ -55,11 +56,11 @@ class NoParameters(BaseModel):
 
 _TEST_CONNECTION = ActionSpec(
     "test_connection",
-    "Ask the platform who we are there; changes nothing.",
+    gettext_noop("Ask the platform who we are there; changes nothing."),
     model=NoParameters,
     handler="run_connection_test",
     effect=READS,
-    label="Test connection",
+    label=gettext_noop("Test connection"),
 )
 
 

@@ -76,6 +76,14 @@ class StoredFileAdmin(PagedAdmin):
     def download(self, row: StoredFile) -> SafeString:
         return format_html('<a class="so-button" href="{}">{}</a>', self.address("content_view", row.pk), _("Download"))
 
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        """Say what goes: the files. Django would list their contents beside them, by rows that have no names."""
+        names = [str(row) for row in objs]
+        denied = set() if self.has_delete_permission(request) else {"stored file"}
+        return names, {_("stored files"): len(names)}, denied, []
+
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
             kwargs["form"] = UploadForm

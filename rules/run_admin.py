@@ -32,7 +32,7 @@ from supportops.tenancy.list_filters import FromFilter, SinceFilter, UntilFilter
 from supportops.tenancy.lists import ListAdmin
 from supportops.tenancy.pages import Asked, Page
 from supportops.tenancy.roles import Permission
-from supportops.tenancy.templatetags.admin_parts import badge, lasting
+from supportops.tenancy.templatetags.admin_parts import badge, lasting, words
 
 # What one click may set going; more than that is a matter for the API's jobs.
 _MOST_AT_ONCE = 100
@@ -86,6 +86,10 @@ class RunAdmin(ListAdmin):
     @admin.display(description=gettext_lazy("status"))
     def state(self, run: Run) -> SafeString:
         return badge(run.status)
+
+    @admin.display(description=gettext_lazy("cause"))
+    def cause(self, run: Run) -> str:
+        return words(run.cause)
 
     @admin.display(description=gettext_lazy("took"))
     def took(self, run: Run) -> str:

@@ -42,12 +42,14 @@ class Pseudo:
         return "de"
 
     def gettext(self, text: str) -> str:
-        if text in self._own or self._german.gettext(text) != text:
+        german = self._german._catalog
+        if text in self._own or text in german or (text, 0) in german:
             return marked(text.rpartition("\x04")[2])
         return text
 
     def ngettext(self, one: str, many: str, number: int) -> str:
-        return self.gettext(one if number == 1 else many)
+        text = one if number == 1 else many
+        return text if self.gettext(one) == one else marked(text.rpartition("\x04")[2])
 
 
 class _Page(HTMLParser):

@@ -8,6 +8,7 @@ from supportops import clock
 from supportops.fields import JsonBytesField
 from supportops.ids import new_id
 from supportops.tenancy.owned import LinkWithin, OrganizationOwned
+from supportops.texts import translated
 from supportops.vault.fields import SealedField
 
 
@@ -162,7 +163,7 @@ class Run(OrganizationOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.rule} {self.status}"
+        return f"{self.rule} {translated(self.status)}"
 
 
 class RunContent(models.Model):

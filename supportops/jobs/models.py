@@ -4,7 +4,9 @@ from django.db import models
 
 from supportops import clock
 from supportops.fields import JsonBytesField
+from supportops.jobs.kinds import title_of
 from supportops.tenancy.owned import OrganizationOwned
+from supportops.texts import translated
 
 
 class JobStatus(models.TextChoices):
@@ -37,4 +39,4 @@ class Job(OrganizationOwned):
     finished_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.status}"
+        return f"{title_of(self.kind)} {translated(self.status)}"

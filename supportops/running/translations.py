@@ -31,9 +31,14 @@ DOMAINS = ("django", "djangojs")
 _PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
 # A call with literal texts, up to what follows them.
 _CALL = re.compile(r"""\bn?gettext\((?:\s*"(?:[^"\\]|\\.)*"\s*,?)+[^()]*?\)""")
-# Words that pages take out of rows: notes of versions, what a step waits for, who acted.
+# Words that pages take out of rows: notes of versions, what a step waits for, what began a run, what came of a job, and
+# who acted.
 _WORDS_OF_ROWS = (
     *("created", "changed", "approval", "credentials", "person", "time", "run", "retry", "digest"),
+    *("event", "api", "manual", "replay", "schedule", "timer", "rule"),
+    *("unchanged", "retried", "listed", "planned", "replayed", "not replayed", "runs", "reasons"),
+    *("events", "forgotten", "fired", "calls", "held back", "matched then", "gained", "gained count", "lost"),
+    *("lost count", "examples", "contents since"),
     *("user", "token", "platform", "system"),
 )
 # Where the texts of declarations stand for xgettext to find.
@@ -217,8 +222,14 @@ def _missing(one: Catalog, other: Catalog) -> list[Message]:
 
 
 def _translations(catalog: Catalog) -> dict[Any, Any]:
-    # Plurals are tuples in one kind of file and lists in the other.
-    return {(*_forms(m.id), m.context): _forms(m.string) for m in catalog if m.id and _is_translated(m)}
+    """Return the translations in a form that is the same for both kinds of files: of lists, tuples, bytes and texts."""
+    found = {}
+    for message in catalog:
+        if message.id and _is_translated(message):
+            given: Any = message.context
+            context = given.decode() if isinstance(given, bytes) else given
+            found[(*_forms(message.id), context)] = _forms(message.string)
+    return found
 
 
 def _named(message: Message) -> str:
