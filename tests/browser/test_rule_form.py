@@ -98,6 +98,42 @@ def test_a_rule_is_built_by_rows_and_cards_alone(ada: History, browser: Any, liv
     assert person.complaints == []
 
 
+def test_inputs_are_declared_by_rows(ada: History, browser: Any, live_server: Any) -> None:
+    person = Person(browser, live_server.url, ada.tenant.owner.email)
+    page = person.open(ADD)
+    page.fill("#id_rule-name", "By hand")
+    page.click("#inputs-part > summary")
+    page.click("#add-input")
+    page.wait_for_selector("#id_input-0-name")
+    assert page.evaluate("document.activeElement.id") == "id_input-0-name"
+    page.keyboard.type("urgent")
+    page.select_option("#id_input-0-type", "boolean")
+    page.wait_for_selector("select#id_input-0-default")
+    page.select_option("#id_input-0-default", "false")
+    page.click("#add-input")
+    page.wait_for_selector("#id_input-1-name")
+    page.click("#add-input")
+    page.wait_for_selector("#id_input-2-name")
+    page.fill("#id_input-2-name", "urgent")
+    page.click("#input-1 [name=_remove_input]")
+    page.wait_for_selector("#id_input-1-name", state="detached")
+    assert page.evaluate("document.activeElement.id") == "id_input-2-name"
+    page.click("#add-step [value='@wait']")
+    page.fill("#id_step-0-p-for", "15m")
+    page.click("button[name=_save]")
+    page.wait_for_selector("#error-summary li:has-text('Another input is called so.')")
+    assert page.evaluate("document.activeElement.id") == "id_input-2-name"
+    page.fill("#id_input-2-name", "count")
+    person.picture("inputs")
+    page.click("button[name=_save]")
+    page.wait_for_url("**/change/")
+    assert document_of(ada, "By hand")["inputs"] == {
+        "urgent": {"type": "boolean", "default": False},
+        "count": {"type": "string"},
+    }
+    assert person.complaints == []
+
+
 def test_rows_and_json_follow_each_other(ada: History, browser: Any, live_server: Any) -> None:
     person = Person(browser, live_server.url, ada.tenant.owner.email)
     page = person.open(f"/admin/rules/rule/{ada.rule.pk}/change/")

@@ -11,6 +11,7 @@ from django.urls import reverse
 from audit.models import AuditEntry
 from rules import authoring
 from rules.models import Rule, RuleVersion, Run, RunStatus, Step, StepStatus
+from supportops.tenancy.roles import Role
 from supportops.tenancy.scope import working_for
 from tests import builders
 from tests.admin_world import History, make_history
@@ -369,6 +370,20 @@ def test_rules_are_switched(ada: History, client: Any) -> None:
     data = {"action": "disable_selected", "_selected_action": [str(ada.rule.pk)]}
     client.post("/admin/rules/rule/", data, format="multipart")
     assert stored(ada, ada.rule.name)["enabled"] is False
+
+
+def test_an_empty_list_says_what_to_do_next(world: World) -> None:
+    viewer = builders.make_member(world.ada.organization, Role.VIEWER)
+    pages = [browser(user).get("/admin/rules/rule/").content.decode() for user in (world.ada.owner, viewer)]
+    assert all("No rule yet" in page for page in pages)
+    assert [f'href="{ADD}">Write one yourself' in page for page in pages] == [True, False]
+    assert [f'href="{ADD}">New rule' in page for page in pages] == [True, False]
+    assert ["Draw a new rule" in page for page in pages] == [True, False]
+    assert "No rule yet" not in browser(world.ada.owner).get("/admin/rules/rule/?q=nothing").content.decode()
+    with working_for(world.ada.organization):
+        authoring.create({"name": "First", **DOCUMENTS["by hand"]})
+    page = browser(world.ada.owner).get("/admin/rules/rule/").content.decode()
+    assert "No rule yet" not in page and f'href="{ADD}">New rule' in page
 
 
 def test_deleting_says_what_stays_and_goes_through_the_deed(ada: History, client: Any) -> None:
