@@ -27,7 +27,7 @@ def _blocks(lines: list[str]) -> Iterator[str]:
             at += 1
         elif line.lstrip().startswith("```"):
             end = next((i for i in range(at + 1, len(lines)) if lines[i].strip() == "```"), len(lines))
-            yield format_html('<pre class="so-code">{}</pre>', "\n".join(lines[at + 1 : end]))
+            yield format_html('<pre class="so-code" tabindex="0">{}</pre>', "\n".join(lines[at + 1 : end]))
             at = end + 1
         elif line.startswith("#"):
             yield f"<h3>{_inline(line.lstrip('#').strip())}</h3>"
@@ -78,7 +78,7 @@ def _table(lines: list[str]) -> str:
     head, *body = [[_inline(cell) for cell in row] for row in rows] or [[]]
     cells = "".join(f"<th>{cell}</th>" for cell in head)
     filled = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in body)
-    return f'<div class="so-scroll"><table class="so-table"><tr>{cells}</tr>{filled}</table></div>'
+    return f'<div class="so-scroll" tabindex="0"><table class="so-table"><tr>{cells}</tr>{filled}</table></div>'
 
 
 def _inline(text: str) -> str:
