@@ -119,3 +119,31 @@ def test_pages_are_accessible(ada: History, axe: Any, browser: Any, live_server:
         for path in pages(ada):
             found[path] = violations(axe, person.open(path))
     assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
+def test_what_opens_and_what_is_refused_is_accessible(
+    ada: History, axe: Any, browser: Any, live_server: Any, width: int, scheme: str
+) -> None:
+    person = Person(browser, live_server.url, ada.tenant.owner.email, width=width, scheme=scheme)
+    person.page.emulate_media(reduced_motion="reduce")
+    rule = f"/admin/rules/rule/{ada.rule.pk}"
+    found = {}
+    page = person.open(f"{rule}/change/")
+    page.click("#try button")
+    page.wait_for_selector("#trial .so-yes")
+    found["what trying brought"] = violations(axe, page)
+    page.click("#step-0 .so-more > summary")
+    found["a step's menu"] = violations(axe, page)
+    page = person.open(f"{rule}/workflow/")
+    page.click(".react-flow__node[data-id='n0']")
+    page.wait_for_selector("#id_step-0-p-channel")
+    found["a step's panel"] = violations(axe, page)
+    for form in ("/admin/rules/rule/add/", "/admin/rules/variable/add/", "/admin/people/apitoken/add/"):
+        page = person.open(form)
+        page.evaluate("document.querySelectorAll('form').forEach((one) => { one.noValidate = true; })")
+        page.click("button[name=_save]")
+        page.wait_for_selector("#error-summary:visible, .errorlist:visible")
+        person.picture(f"{form.strip('/').replace('/', '-')}-refused")
+        found[f"{form} refused"] = violations(axe, page)
+    assert {place: lines for place, lines in found.items() if lines} == {}
