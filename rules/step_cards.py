@@ -11,7 +11,8 @@ from integrations.forms import TemplatesForm, choices_address
 from integrations.pieces import pieces_of
 from integrations.specs import ActionSpec
 from rules.catalogue import OrganizationCatalogue
-from rules.forms import StepForm, connector_of
+from rules.form_step import StepForm
+from rules.forms import connector_of
 from rules.kinds import MODELS
 from rules.step_kinds import given_of, kind_of, with_given
 from rules.workflow_faces import face_of
