@@ -59,6 +59,8 @@ _PLAIN: list[tuple[str, str, str]] = [
     ),
     ("tag:yaml.org,2002:merge", r"<<", "<"),
 ]
+# What stands without quotes and is no text.
+_NO_TEXT = re.compile("|".join(f"(?:{pattern})" for _, pattern, _ in _PLAIN))
 for _tag, _pattern, _first in _PLAIN:
     _Loader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), [*_first, *([""] if "null" in _tag else [])])
 
@@ -139,6 +141,9 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     # What YAML takes for a line break in a plain text stands escaped in quotes.
     if re.search("[\x85\u2028\u2029\ufeff]", text):
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
+    if _NO_TEXT.fullmatch(text):
+        # PyYAML puts into quotes what YAML 1.1 takes for something else: not 1e100, nor 0o17.
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'")
     style = "|" if "\n" in text.strip("\n") and not re.search(r"[ \t]\n|\t|\r", text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 

@@ -111,6 +111,8 @@ PARAMETERS: dict[str, dict[str, dict[str, Any]]] = {
     "slack": {
         "send_message": {"channel": "#ops", "message": "Hi"},
         "send_notification": {"channel": "#ops", "title": "Hi"},
+        "update_message": {"channel": "C024BE91L", "ts": "1503435956.000247", "message": "Hi"},
+        "send_ephemeral": {"channel": "C024BE91L", "user": "U2147483697", "message": "Hi"},
         "create_channel": {"name": "ops"},
         "archive_channel": {"channel": "C024BE91L"},
         "set_topic": {"channel": "C024BE91L", "topic": "Hi"},

@@ -302,7 +302,7 @@ def test_what_was_cut_says_so() -> None:
         ({"a": {"contain": "x"}}, ("a", "contain"), "Did you mean 'contains'?"),
         ({"a": {"regex": "x"}}, ("a", "regex"), "Did you mean 'matches'?"),
         ({"ticket": {"priority": 1}}, ("ticket", "priority"), "write 'ticket.priority'"),
-        ({"a": {"business_hours": True}}, ("a", "business_hours"), "not available yet"),
+        ({"a": {"business_hours": 9}}, ("a", "business_hours"), "calendar"),
         ({"field": "a", "op": "eqq", "value": 1}, ("op",), "Did you mean 'eq'?"),
         ({"field": "a", "op": "eq"}, (), "value that 'eq' compares with is missing"),
         # Values, with the position inside lists.

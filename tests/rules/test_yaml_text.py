@@ -91,6 +91,13 @@ def test_odd_texts_survive_as_keys_and_values(odd: str) -> None:
     assert [document.value for document in yaml_text.read(yaml_text.write([{odd: odd}]))] == [{odd: odd}]
 
 
+@pytest.mark.parametrize(
+    "text", ["1e100", "0o17", "0x1F", "+5", "1.", ".5", "~", "", "True", "<<", "null", "no", "12:30"]
+)
+def test_texts_that_look_like_something_else_stay_texts(text: str) -> None:
+    assert yaml_text.read(yaml_text.write([{text: [text]}]))[0].value == {text: [text]}
+
+
 @settings(max_examples=500)
 @given(values=st.lists(JSON.filter(lambda value: value is not None), min_size=1, max_size=3))
 def test_what_is_written_is_read_again(values: list[Any]) -> None:
