@@ -91,10 +91,6 @@ class StartPanel:
     def base(self) -> str:
         return json_text(self.original)
 
-    @property
-    def trigger_fields(self) -> list[Any]:
-        return [field for field in self.trigger if field.name != "conditions"]
-
     def document(self) -> dict[str, Any] | None:
         """Return the document's parts beside its steps as they shall be; None where something cannot be read."""
         if not all([self.rule.is_valid(), self.trigger.is_valid()]):
