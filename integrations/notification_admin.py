@@ -26,7 +26,7 @@ class NotificationForm(ScopedModelForm):
     """Who is told, and of what. The deeds check it; what they refuse is shown."""
 
     told_of = forms.MultipleChoiceField(
-        choices=list(EVENTS.items()),
+        choices=[(name, gettext_lazy(text)) for name, text in EVENTS.items()],
         label=gettext_lazy("Is told when"),
         widget=UnfoldAdminCheckboxSelectMultipleWidget(),
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from rules import operands
 from rules.operators import OPERATORS
@@ -65,7 +66,7 @@ _WORDS: Mapping[str, Promise] = {
     "matches": _("matches the pattern"),
     "exists": _("is there"),
     "empty": _("is empty"),
-    "changed": _("changed"),
+    "changed": pgettext_lazy("operator", "changed"),
     "changed_from": _("changed from"),
     "changed_to": _("changed to"),
     "before": _("is before"),

@@ -15,6 +15,7 @@ BEGIN, END = "\N{MATHEMATICAL LEFT WHITE SQUARE BRACKET}", "\N{MATHEMATICAL RIGH
 _BETWEEN = re.compile(r"(%\(\w+\)[sd]|%[sd%]|\{\w*\}|<[^>]+>|&\w+;)")
 _MARKED = re.compile(f"{BEGIN}[^{BEGIN}{END}]*{END}")
 _UNREAD = {"script", "style", "code", "pre", "textarea", "template"}
+_VOID = {"input", "br", "img", "hr", "link", "meta", "path", "col", "source"}
 _READ_ALOUD = {"aria-label", "title", "placeholder", "alt"}
 _WORD = re.compile(r"[A-Za-z]{3,}")
 
@@ -59,19 +60,20 @@ class _Page(HTMLParser):
         self._within: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _UNREAD:
-            self._within.append(tag)
         given = dict(attrs)
         # Icons are drawn from their names.
-        if "material-symbols-outlined" in (given.get("class") or ""):
-            self._within.append(f"icon {tag}")
+        is_icon = "material-symbols-outlined" in (given.get("class") or "")
+        is_unread = tag in _UNREAD or is_icon or (given.get("lang") == "en" and tag != "html")
+        if tag not in _VOID and (self._within or is_unread):
+            self._within.append(tag)
         self.texts += [value for name, value in attrs if name in _READ_ALOUD and value]
         if tag == "input" and given.get("type") in ("submit", "button"):
             self.texts.append(given.get("value") or "")
 
     def handle_endtag(self, tag: str) -> None:
-        if self._within and self._within[-1] in (tag, f"icon {tag}"):
-            self._within.pop()
+        if tag in self._within:
+            while self._within.pop() != tag:
+                pass
 
     def handle_data(self, data: str) -> None:
         if not self._within:

@@ -58,7 +58,7 @@ def declared_texts() -> Iterator[str]:
     from integrations.pieces import pieces_of
     from integrations.registry import all_connectors
     from rules import gallery
-    from rules.document import Trigger
+    from rules.document import RuleDocument, StepDocument, Trigger
     from rules.kinds import MODELS
     from rules.step_choices import label_of
     from rules.workflow_faces import words_of as event_words
@@ -87,7 +87,7 @@ def declared_texts() -> Iterator[str]:
             yield from of_model(action.model)
         for event in connector.events:
             yield from (event.description, event.label or event_words(event.name))
-    for kind in (*MODELS.values(), Trigger):
+    for kind in (*MODELS.values(), Trigger, StepDocument, RuleDocument):
         yield from of_model(kind)
     for template in gallery.templates().values():
         yield from (template.title, template.description, template.group)
