@@ -50,11 +50,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     files = {path: place for place, path in enumerate(sorted({item.path for item in items}))}
     only_database = config.getoption("--only-database")
     kept = [
-        item for item in items if files[item.path] % count == number - 1 and (not only_database or _uses_database(item))
+        item
+        for item in items
+        if _part_of(item.path, files[item.path], count) == number and (not only_database or _uses_database(item))
     ]
     if len(kept) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
         items[:] = kept
+
+
+def _part_of(path: Path, place: int, count: int) -> int:
+    """Return the part that runs a file. The last one has all that open a browser, and fewer of the others."""
+    if "browser" in path.parts:
+        return count
+    return 1 + place % (2 * count - 1) % count
 
 
 def _uses_database(item: pytest.Item) -> bool:
