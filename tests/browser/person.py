@@ -66,7 +66,8 @@ class Person:
     def fields_without_label(self) -> list[str]:
         """Return the names of the page's fields that a screen reader could not name."""
         found: list[str] = self.page.evaluate(
-            """() => [...document.querySelectorAll('#content :is(input, select, textarea):not([type=hidden])')]
+            """() => [...document.querySelectorAll('#content :is(input, select, textarea)')]
+                .filter((field) => !['hidden', 'submit'].includes(field.type))
                 .filter((field) => !field.labels?.length && !field.getAttribute('aria-label') && !field.placeholder)
                 .map((field) => field.name || field.id)"""
         )
