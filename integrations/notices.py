@@ -13,12 +13,13 @@ from django.core.mail import EmailMessage, get_connection
 from integrations.errors import IntegrationError
 from integrations.http import PlatformClient
 from integrations.models import Channel, Notice, NotificationTarget
+from integrations.outbox import send_each_due
 from integrations.signatures import StandardWebhooks
 from integrations.specs import Call
 from supportops import clock, odd_json
 from supportops.tenancy.models import Membership
 from supportops.tenancy.roles import Role
-from supportops.tenancy.scope import current_organization_id, working_for
+from supportops.tenancy.scope import current_organization_id
 
 log = structlog.get_logger()
 
@@ -30,8 +31,6 @@ EVENTS = {
 }
 # After each failure; then it is given up.
 _PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480))
-_LEASE = timedelta(minutes=2)
-_AT_ONCE = 50
 _SECONDS = 10.0
 
 
@@ -89,13 +88,7 @@ def withdraw(notice_ids: Collection[uuid.UUID]) -> None:
 
 def send_due() -> int:
     """Send what is due, and return how many were. Any number may call it. Works across organizations by ids alone."""
-    now, sent = clock.now(), 0
-    due = Notice.across_organizations.filter(due_at__lte=now).order_by("due_at")
-    for organization_id, notice_id, due_at in due.values_list("organization_id", "pk", "due_at")[:_AT_ONCE]:
-        with working_for(organization_id):
-            if Notice.objects.filter(pk=notice_id, due_at=due_at).update(due_at=now + _LEASE):
-                sent += _send(notice_id)
-    return sent
+    return send_each_due(Notice, _send)
 
 
 def _send(notice_id: uuid.UUID) -> bool:

@@ -19,31 +19,23 @@ from integrations.credentials import open_credentials, secret_values
 from integrations.endpoints import signing_secrets
 from integrations.errors import IntegrationError, InvalidInput, Permanent, masked, told
 from integrations.models import Integration
+from integrations.outbox import send_each_due
 from integrations.specs import ActionSpec
 from integrations.types import connector_of
 from rules.models import ChatCall, ChatPurpose, Step, StepContent, StepStatus
 from rules.retry import AwaitCredentials, RetryAt, RetryPolicy, next_move
 from supportops import clock
-from supportops.tenancy.scope import working_for
 from supportops.texts import storable
 
 log = structlog.get_logger()
 
-_LEASE = timedelta(minutes=2)
 _AWAIT_CREDENTIALS = timedelta(minutes=10)
-_AT_ONCE = 50
 _MAY_HAVE_ARRIVED = "The connection ended during the call; whether the message was posted is not known."
 
 
 def send_due() -> int:
     """Make the calls that are due, and return how many went through."""
-    now, sent = clock.now(), 0
-    due = ChatCall.across_organizations.filter(due_at__lte=now).order_by("due_at")
-    for organization_id, call_id, due_at in due.values_list("organization_id", "pk", "due_at")[:_AT_ONCE]:
-        with working_for(organization_id):
-            if ChatCall.objects.filter(pk=call_id, due_at=due_at).update(due_at=now + _LEASE):
-                sent += _send(call_id)
-    return sent
+    return send_each_due(ChatCall, _send)
 
 
 def _send(call_id: uuid.UUID) -> bool:

@@ -48,6 +48,8 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 
+CalendarName = Annotated[str, Field(min_length=1, max_length=63)]
+OF_CALENDAR = "Whose business hours count: with it, 4h are four open hours. default: the default calendar."
 LONGEST_SINCE = 366 * 86400.0
 
 
@@ -69,13 +71,7 @@ class Since(_Part):
         max_length=256,
     )
     by: Seconds = Field(0.0, title="By", description="How long before that time, such as 1h.", ge=0, le=LONGEST_SINCE)
-    calendar: str | None = Field(
-        None,
-        title="Calendar",
-        description="Whose business hours count: with it, 4h are four open hours. default: the default calendar.",
-        min_length=1,
-        max_length=63,
-    )
+    calendar: CalendarName | None = Field(None, title="Calendar", description=OF_CALENDAR)
 
     @model_validator(mode="after")
     def _one(self) -> Self:

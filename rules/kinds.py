@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, WithJsonSchema, model_validator
 
 from rules.business_time import DEFAULT
-from rules.document import seconds_of
+from rules.document import OF_CALENDAR, CalendarName, seconds_of
 
 LONGEST_WAIT = 366 * 86400.0
 # What a run may wait for instead of a time: that business hours begin.
@@ -54,13 +54,7 @@ class Wait(_Given):
         title="Until",
         description="Such as 2026-12-01T09:00:00Z; past: no wait. open: until business hours begin.",
     )
-    calendar: str | None = Field(
-        None,
-        title="Calendar",
-        description="Whose business hours count: with it, 4h are four open hours. default: the default calendar.",
-        min_length=1,
-        max_length=63,
-    )
+    calendar: CalendarName | None = Field(None, title="Calendar", description=OF_CALENDAR)
 
     @model_validator(mode="after")
     def _one(self) -> Self:

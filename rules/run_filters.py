@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from rules.models import Event, Rule, RunStatus, Step
 from rules.models.history import FOR_PERSON
-from supportops.tenancy.list_filters import ChoiceFilter, TextFilter
+from supportops.tenancy.list_filters import ChoiceFilter, RowFilter, TextFilter
 from supportops.texts import translated
 
 # So many are offered to choose from; beyond that one comes from the rule's own page.
@@ -30,22 +30,14 @@ class StatusFilter(ChoiceFilter):
         return [(status.value, translated(str(status.label))) for status in RunStatus]
 
 
-class RuleFilter(ChoiceFilter):
+class RuleFilter(RowFilter):
     title = gettext_lazy("rule")
     parameter_name = "rule__id__exact"
-    led_by = "index"
+    column = "rule_id"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
         rules = Rule.objects.filter(deleted_at__isnull=True).order_by("name").values_list("pk", "name")
         return [(str(pk), name) for pk, name in rules[:_MOST_RULES]]
-
-    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
-        if not self.value():
-            return queryset
-        try:
-            return queryset.filter(rule_id=uuid.UUID(str(self.value())))
-        except ValueError:
-            raise IncorrectLookupParameters(self.parameter_name) from None
 
 
 class WaitsForFilter(ChoiceFilter):

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
@@ -12,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from integrations import registry
 from integrations.models import Integration
 from rules.models import Event
-from supportops.tenancy.list_filters import ChoiceFilter, TextFilter
+from supportops.tenancy.list_filters import ChoiceFilter, RowFilter, TextFilter
 from supportops.texts import translated
 from webhooks.models import DeliveryStatus
 
@@ -39,22 +38,14 @@ class PlatformFilter(ChoiceFilter):
         return [(item.key, item.name) for item in registry.all_connectors() if item.scheme_names()]
 
 
-class IntegrationFilter(ChoiceFilter):
+class IntegrationFilter(RowFilter):
     title = gettext_lazy("integration")
     parameter_name = "integration__id__exact"
-    led_by = "index"
+    column = "integration_id"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
         rows = Integration.objects.order_by("name").values_list("pk", "name")
         return [(str(pk), name) for pk, name in rows[:_MOST_INTEGRATIONS]]
-
-    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
-        if not self.value():
-            return queryset
-        try:
-            return queryset.filter(integration_id=uuid.UUID(str(self.value())))
-        except ValueError:
-            raise IncorrectLookupParameters(self.parameter_name) from None
 
 
 class EventFilter(TextFilter):

@@ -1,6 +1,7 @@
 """Filters of the admin's long lists, as fields of one form: a choice, a text, a span of time. None asks the table what
 values it holds."""
 
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -61,6 +62,21 @@ class ChoiceFilter(ListFilter):
         if "\x00" in value:  # PostgreSQL knows no such character, so no row has it
             return queryset.none()
         return queryset.filter(**{self.column or str(self.parameter_name): value}) if value else queryset
+
+
+class RowFilter(ListFilter):
+    """One of the rows that the listed ones link to: `column` holds its id."""
+
+    led_by = "index"
+    column: ClassVar[str] = ""
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        if not self.value():
+            return queryset
+        try:
+            return queryset.filter(**{self.column: uuid.UUID(str(self.value()))})
+        except ValueError:
+            raise IncorrectLookupParameters(self.parameter_name) from None
 
 
 class TextFilter(ListFilter):
